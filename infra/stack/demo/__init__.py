@@ -1,0 +1,1 @@
+"""The demo's documents, as package data, and the table that describes them."""
