@@ -1,0 +1,120 @@
+"""HTTP that every program has: health, metrics, one server span and one access line per request."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.util.http import ExcludeList
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.runtime.lifecycle import STOPPING
+from infra.runtime.metrics import Metrics
+
+CHECK_SECONDS = 2.0
+QUIET = ("/health/live", "/health/ready", "/metrics")
+
+Check = Callable[[], Awaitable[str | None]]
+
+
+def operational_routes(name: str, checks: Mapping[str, Check], metrics: Metrics) -> list[Route]:
+    """Routes /health/live, /health/ready and /metrics.
+
+    A check returns None when its part is fine, else the reason in words; it has two seconds. Live says only that the
+    event loop turns; ready is 503 while any check has a reason, and from the moment the process begins to stop.
+    """
+
+    async def live(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", "program": name, "checks": {}})
+
+    async def ready(request: Request) -> Response:
+        stopping: asyncio.Event | None = request.scope.get(STOPPING)
+        found = await _asked(checks)
+        if stopping is not None and stopping.is_set():
+            found["lifecycle"] = "stopping"
+        status = 503 if any(found.values()) else 200
+        told = {key: reason or "ok" for key, reason in found.items()}
+        body = {"status": "ok" if status == 200 else "unavailable", "program": name, "checks": told}  # noqa: PLR2004
+        return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
+
+    async def numbers(_request: Request) -> Response:
+        return Response(metrics.render(), headers={"Content-Type": Metrics.CONTENT_TYPE})
+
+    return [Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", numbers)]
+
+
+def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
+    """`app` with a server span per request (W3C traceparent taken in), an access line, and HTTP metrics when given."""
+    inner = _AccessLog(app, metrics)
+    quiet = ExcludeList([f"{path}$" for path in QUIET])
+    return OpenTelemetryMiddleware(inner, excluded_urls=quiet, exclude_spans=["receive", "send"])
+
+
+async def _asked(checks: Mapping[str, Check]) -> dict[str, str | None]:
+    answers = await asyncio.gather(*(_one(check) for check in checks.values()))
+    return dict(zip(checks, answers, strict=True))
+
+
+async def _one(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer in {CHECK_SECONDS:g} s"
+
+
+@dataclass
+class _Answer:
+    """What was sent so far: 500 stands for an app that failed before its answer began."""
+
+    status: int = 500
+    body_bytes: int = 0
+
+    def note(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        elif message["type"] == "http.response.body":
+            self.body_bytes += len(message.get("body", b""))
+
+
+class _AccessLog:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer()
+
+        async def noting(message: Message) -> None:
+            answer.note(message)
+            await send(message)
+
+        started = time.monotonic()
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._tell(scope, answer, time.monotonic() - started)
+
+    def _tell(self, scope: Scope, answer: _Answer, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        if self._metrics is not None:
+            self._metrics.http_requests.labels(scope["method"], route, str(answer.status)).inc()
+            self._metrics.http_request_seconds.labels(route).observe(seconds)
+        log = structlog.get_logger("artstore.access")
+        # The query is left out: it may hold a ticket.
+        (log.debug if scope["path"] in QUIET else log.info)(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=answer.status,
+            body_bytes=answer.body_bytes,
+            seconds=round(seconds, 6),
+        )
