@@ -1,0 +1,77 @@
+"""The door to Redis or Valkey, which holds discovery and never a fact: bounded waits, errors in our words."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+
+from infra.runtime.settings_sections import RedisSettings
+from schemas.errors import ArtStoreError, ConfigurationInvalid, DependencyUnavailable
+
+PING_SECONDS = 1.5
+CLOSE_SECONDS = 2.0
+HEALTH_SECONDS = 30
+RETRIES = 1
+
+
+@contextlib.asynccontextmanager
+async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
+    """Open a client whose answers are `str`. It connects at its first command, so a server that is away is no obstacle.
+
+    ConfigurationInvalid when the address is none.
+    """
+    client = Redis.from_pool(_pool(settings))
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(TimeoutError, RedisError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await client.aclose()
+
+
+async def ping(client: Redis) -> str | None:
+    """Return None when the server answers within 1.5 seconds, else the reason in words."""
+    try:
+        async with translated_errors(), asyncio.timeout(PING_SECONDS):
+            await client.ping()
+    except ArtStoreError as error:
+        return error.detail
+    return None
+
+
+@contextlib.asynccontextmanager
+async def translated_errors() -> AsyncIterator[None]:
+    """Turn the driver's errors into ours: DependencyUnavailable, or ConfigurationInvalid for a wrong password.
+
+    An answer that refuses a command is a mistake in the command and goes through as it is.
+    """
+    try:
+        yield
+    except AuthenticationError as error:
+        message = f"Redis refuses: {error}. Check ARTSTORE_REDIS__URL."
+        raise ConfigurationInvalid(message) from error
+    except ResponseError:
+        raise
+    except (RedisError, OSError) as error:
+        raise DependencyUnavailable(f"Redis does not answer: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _pool(settings: RedisSettings) -> BlockingConnectionPool:
+    try:
+        return BlockingConnectionPool.from_url(
+            settings.required_url(),
+            decode_responses=True,
+            max_connections=settings.pool_size,
+            timeout=settings.command_timeout_seconds,
+            socket_timeout=settings.command_timeout_seconds,
+            socket_connect_timeout=settings.command_timeout_seconds,
+            health_check_interval=HEALTH_SECONDS,
+            retry=Retry(NoBackoff(), RETRIES),
+        )
+    except ValueError as error:
+        message = f"ARTSTORE_REDIS__URL is no address of a Redis: {error}."
+        raise ConfigurationInvalid(message) from error
