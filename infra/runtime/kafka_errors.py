@@ -5,15 +5,24 @@ from collections.abc import Iterator
 
 from aiokafka.errors import (
     AuthenticationFailedError,
-    AuthorizationError,
+    ClusterAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordTooLargeError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
 )
 
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.errors import ConfigurationInvalid, LogUnavailable, TooLarge
+
+_REFUSED = (
+    AuthenticationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+)
 
 
 @contextlib.contextmanager
@@ -23,7 +32,7 @@ def translated_errors() -> Iterator[None]:
         yield
     except (MessageSizeTooLargeError, RecordTooLargeError) as error:
         raise TooLarge("The record is larger than its topic allows.") from error
-    except (AuthenticationFailedError, AuthorizationError) as error:
+    except _REFUSED as error:
         message = f"Kafka refuses this program: {error}. Check its user and its rights."
         raise ConfigurationInvalid(message) from error
     except IllegalStateError:

@@ -113,7 +113,7 @@ def _refuse_failures(answer: Any) -> None:  # noqa: ANN401 - the driver has no t
         kind = for_code(code)
         # Another program may have made it in the same moment: that is as good.
         if code and kind is not TopicAlreadyExistsError:
-            message = f"Kafka does not make topic {name}: {kind.__name__} {" ".join(map(str, reason))}."
+            message = f"Kafka does not make topic {name}: {kind.__name__} {' '.join(map(str, reason))}."
             raise ConfigurationInvalid(message)
 
 
