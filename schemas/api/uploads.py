@@ -1,14 +1,17 @@
 """Bodies of uploads: the announcement, the ticket that answers it, and the agent's receipt."""
 
+import math
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.api.body import Body
+from schemas.requests import CustomValue
 from schemas.retention import PERMANENT
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 MAX_SIZE_BYTES = 5 * 1024**4
+MAX_NUMBER = 2**53 - 1
 
 
 class UploadBody(Body):
@@ -21,9 +24,20 @@ class UploadBody(Body):
     title: str | None = Field(default=None, max_length=1024)
     document_class: str | None = None
     tags: tuple[str, ...] = Field(default=(), max_length=50)
-    custom: dict[str, str | bool | int | float] = Field(default={}, max_length=100)
+    custom: dict[str, CustomValue] = Field(default={}, max_length=100)
     retention_class: str = PERMANENT
     element_id: str | None = None
+
+    @field_validator("custom")
+    @classmethod
+    def _numbers_survive_json(cls, custom: dict[str, CustomValue]) -> dict[str, CustomValue]:
+        """Refuse numbers that another reader of JSON would read differently (RFC 8259, section 6; RFC 8785)."""
+        for name, value in custom.items():
+            exact = isinstance(value, str | bool) or (math.isfinite(value) and abs(value) <= MAX_NUMBER)
+            if not exact:
+                msg = f"the number in {name!r} does not survive JSON: use at most {MAX_NUMBER}, or a string"
+                raise ValueError(msg)
+        return custom
 
 
 class UploadAnswer(Body):

@@ -1,0 +1,56 @@
+# Two commands do everything on a fresh machine that has Python >= 3.11 and make: `make run` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+ROOMS := schemas producers stream_processors projections api_gateway storage_agent infra
+# One wheel of the lock, faust-streaming, is not built for Linux on ARM; its sdist builds there without a compiler.
+BINARY := --only-binary :all: $(if $(filter aarch64 arm64,$(shell uname -sm)),$(if $(filter Linux,$(shell uname -s)),--no-binary faust-streaming))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+export PIP_REQUIRE_VIRTUALENV := 1
+
+.PHONY: help run stop test check format clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+run: $(VENV)/.run ## start everything, put the demo documents through it, leave it running
+	@$(BIN)/artstore up
+	@$(BIN)/artstore demo
+
+stop: ## stop everything that `make run` has started
+	@if [ -x $(BIN)/artstore ]; then $(BIN)/artstore down; else echo "nothing to stop: there is no $(VENV)"; fi
+
+test: $(VENV)/.dev ## run every test, on real Kafka, PostgreSQL and Valkey
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under a minute
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/lint-imports --no-cache > .import-linter.out || { cat .import-linter.out; exit 1; }; rm -f .import-linter.out
+	@$(BIN)/mypy $(ROOMS) tests
+	@$(BIN)/python -m pytest -q tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py -m "not servers and not stack"
+
+format: $(VENV)/.dev ## format the code and mend what can be mended
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+clean: stop ## remove the virtual environment, the data and all caches
+	rm -rf $(VENV) .artstore .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found: install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) comes without ensurepip: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	@echo "making the virtual environment"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
+	@test -e $(VENV)/.dev || { echo "installing the packages of requirements.lock"; $(PIP) install $(BINARY) --require-hashes -r requirements.lock; }
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python requirements-dev.lock pyproject.toml
+	@echo "installing the packages of requirements-dev.lock"
+	@$(PIP) install $(BINARY) --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,1 @@
+"""All the tests of the house."""

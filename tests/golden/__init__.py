@@ -1,0 +1,1 @@
+"""Golden files and the samples that they hold."""

@@ -1,0 +1,171 @@
+"""The rules of the house, as tests: sizes, sentences, names, reachability, one writer per topic."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import BY_NAME, TOPICS
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("schemas", "producers", "stream_processors", "projections", "api_gateway", "storage_agent", "infra")
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 50
+BANNED_NAMES = {"utils", "core", "common", "helpers", "manager", "base", "misc"}
+# The one place of each process that may catch everything: its supervisor, and Faust's one guarded handler.
+BROAD_EXCEPT_ALLOWED = {"infra/runtime/lifecycle.py", "stream_processors/runtime/guard.py"}
+# Programs that are started by name rather than imported.
+ENTRY_POINTS = {
+    "infra.cli.app",
+    "api_gateway.app",
+    "storage_agent.app",
+    "storage_agent.extraction",
+    "stream_processors.app",
+    "projections.app",
+    "infra.stack.tether",
+    "infra.stack.resolve_jars",
+    "schemas.release",
+    "producers.integrator",
+}
+TEXT_SUFFIXES = {".py", ".md", ".toml", ".lock", ".json", ".sql", ".avsc", ""}
+NOT_OURS = {".git", ".venv", ".artstore", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__"}
+# In two pieces each, so that this file does not name them itself.
+NEEDLES = (
+    ("pypi", ".org"),
+    ("files.python", "hosted"),
+    ("maven", ".org"),
+    ("npmjs", "."),
+    ("deb.", "debian"),
+    ("/ro", "ot/"),
+    ("/ho", "me/"),
+)
+
+
+def product_files() -> list[Path]:
+    return sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+
+
+def all_files() -> list[Path]:
+    return product_files() + sorted((ROOT / "tests").rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    lengths = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in all_files()}
+    assert {name: n for name, n in lengths.items() if n > FILE_LINES_MAX} == {}
+
+
+def test_no_function_is_longer_than_fifty_lines() -> None:
+    long = {
+        f"{relative(path)}:{function.name}": length
+        for path in all_files()
+        for function in functions(tree_of(path))
+        if (length := (function.end_lineno or 0) - function.lineno + 1) > FUNCTION_LINES_MAX
+    }
+    assert long == {}
+
+
+def test_every_module_begins_with_one_sentence_that_says_what_it_is_for() -> None:
+    silent = []
+    for path in all_files():
+        text = ast.get_docstring(tree_of(path)) or ""
+        if not text.splitlines() or not path.read_text(encoding="utf-8").startswith('"""'):
+            silent.append(relative(path))
+    assert silent == []
+
+
+def test_nothing_is_called_utils_or_service() -> None:
+    bad = [relative(path) for path in all_files() if BANNED_NAMES & {path.stem, *path.relative_to(ROOT).parts}]
+    classes = [
+        f"{relative(path)}:{node.name}"
+        for path in all_files()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef) and re.search(r"(Service|Manager|Helper|Utils)$", node.name)
+    ]
+    assert bad + classes == []
+
+
+def test_no_function_writes_a_global() -> None:
+    assert [relative(p) for p in all_files() for node in ast.walk(tree_of(p)) if isinstance(node, ast.Global)] == []
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    names = ast.walk(handler.type) if handler.type else ()
+    return handler.type is None or any(
+        isinstance(n, ast.Name) and n.id in {"Exception", "BaseException"} for n in names
+    )
+
+
+def test_only_supervisors_catch_everything() -> None:
+    broad = {
+        relative(path)
+        for path in product_files()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node)
+    }
+    assert broad - BROAD_EXCEPT_ALLOWED == set()
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_is_reached_from_an_entry_point() -> None:
+    paths = {_module_name(path): path for path in product_files()}
+    waiting, seen = [name for name in ENTRY_POINTS if name in paths], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        parents = [name.rsplit(".", n)[0] for n in range(1, name.count(".") + 1)]
+        waiting += [found for found in (*_imports(paths[name]), *parents) if found in paths]
+    assert sorted(set(paths) - seen) == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_names_are_ours_alone(room: str) -> None:
+    assert set(packages_distributions().get(room, ["artstore"])) == {"artstore"}
+
+
+def test_every_topic_has_a_writer_and_a_dead_letter_topic_for_what_its_readers_give_up() -> None:
+    assert all(topic.writers for topic in TOPICS)
+    assert [t.name for t in TOPICS if not t.name.endswith(".dlq.v1") and f"{t.name}.dlq.v1" not in BY_NAME] == []
+
+
+def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
+    needles = [f"{a}{b}" for a, b in NEEDLES]
+    found = [
+        f"{relative(path)}: {needle}"
+        for path in ROOT.rglob("*")
+        if path.is_file() and path.suffix in TEXT_SUFFIXES and not NOT_OURS & set(path.relative_to(ROOT).parts)
+        for needle in needles
+        if needle in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    assert found == []

@@ -1,0 +1,64 @@
+"""Seals: anyone can check them, and no flipped bit goes unseen."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.attributes import SEAL_FIELD, Attributes
+from schemas.errors import SealBroken, TooLarge
+from schemas.requests import Description
+from schemas.sealing import seal, unseal
+from tests.builders import an_attributes, an_upload_request
+
+SAFE = 2**53 - 1
+KEYS = st.text(max_size=10)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-SAFE, SAFE) | st.floats(-SAFE, SAFE) | KEYS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEYS.filter(lambda key: key != "seal"), JSON_VALUES))
+def test_what_is_sealed_is_unsealed(value: dict[str, Any]) -> None:
+    assert unseal(seal(value, "seal"), "seal") == value
+
+
+def test_a_seal_is_checked_without_knowing_the_canonical_form() -> None:
+    data = an_attributes().sealed()
+    digest = json.loads(data)[SEAL_FIELD]
+    assert hashlib.sha256(data.replace(digest.encode(), b"0" * 64, 1)).hexdigest() == digest
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_no_flipped_bit_goes_unseen(data: st.DataObject) -> None:
+    sealed = bytearray(an_attributes().sealed())
+    bit = data.draw(st.integers(0, len(sealed) * 8 - 1))
+    sealed[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(SealBroken):
+        Attributes.from_sealed(bytes(sealed))
+
+
+def test_a_nested_field_of_the_seals_name_does_not_confuse_it() -> None:
+    value = {"aaa": {SEAL_FIELD: "1" * 64}, "zzz": {SEAL_FIELD: "0" * 64}}
+    assert unseal(seal(value, SEAL_FIELD), SEAL_FIELD) == value
+
+
+def test_unknown_fields_survive_a_rewrite() -> None:
+    body = json.loads(an_attributes().sealed())
+    del body[SEAL_FIELD]
+    body["from_a_later_release"] = {"deep": [1, "ё"]}
+    body["content"]["and_here"] = 7
+    sealed = seal(body, SEAL_FIELD)
+    assert Attributes.from_sealed(sealed).sealed() == sealed
+
+
+def test_attributes_above_the_hard_limit_are_refused_by_the_name_of_the_largest_part() -> None:
+    description = Description(custom={f"поле-{n}": "ё" * 500 for n in range(70)})
+    with pytest.raises(TooLarge, match="shorten description"):
+        an_attributes(an_upload_request(description=description)).sealed()
