@@ -11,11 +11,12 @@ from typing import Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     AuthenticationFailedError,
-    AuthorizationError,
+    ClusterAuthorizationFailedError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordTooLargeError,
+    TopicAuthorizationFailedError,
 )
 
 from infra.runtime.kafka import open_producer, partition_for, translated_errors
@@ -29,6 +30,15 @@ from schemas.topics import BY_NAME
 ATTEMPTS = 3
 # A spent producer has to be closed and another opened within the deadline of the record that found out.
 DEADLINE_FACTOR = 3
+
+_NOT_THE_PRODUCER = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+    KafkaTimeoutError,
+)
 
 OpenProducer = Callable[[], AbstractAsyncContextManager[AIOKafkaProducer]]
 
@@ -150,5 +160,4 @@ def _is_spent(error: KafkaError) -> bool:
     Sequence out of order, unknown or fenced producer id, a closed one, a sender that died: the driver never heals
     from these (aiokafka issue 1017), and does retry by itself all that may pass.
     """
-    refused = (RecordTooLargeError, MessageSizeTooLargeError, AuthenticationFailedError, AuthorizationError)
-    return not error.retriable and not isinstance(error, (*refused, KafkaTimeoutError))
+    return not error.retriable and not isinstance(error, _NOT_THE_PRODUCER)
