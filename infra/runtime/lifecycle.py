@@ -119,6 +119,7 @@ async def _live(build: Build, settings: Settings, verdict: _Verdict) -> None:
             process = await _start(stack, build(settings), stop)
             if process is None:
                 return
+            structlog.get_logger("artstore.lifecycle").info("process_settings", settings=settings.masked())
             with verdict:
                 ends = await _serve(stack, process, stop)
                 await _first_end(ends, stop.wanted)
@@ -176,12 +177,13 @@ async def _until_cancelled(task: Task) -> None:
 
 async def _cancel(task: asyncio.Task[None]) -> None:
     """Cancel and wait; a failure while stopping counts, one that ended the process was already told."""
-    if task.done():
-        return
+    ended_before = task.done()
     task.cancel()
     await asyncio.wait({task})
-    if not task.cancelled():
-        task.result()
+    # Asking for the failure also tells the event loop that it was not lost.
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None and not ended_before:
+        raise failure
 
 
 async def _finish_requests(server: _Server, serving: asyncio.Task[None]) -> None:

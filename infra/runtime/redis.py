@@ -52,7 +52,7 @@ async def translated_errors() -> AsyncIterator[None]:
     try:
         yield
     except AuthenticationError as error:
-        message = f"Redis refuses: {error}. Check ARTSTORE_REDIS__URL."
+        message = f"Redis refuses this program ({error}). Check ARTSTORE_REDIS__URL."
         raise ConfigurationInvalid(message) from error
     except ResponseError:
         raise

@@ -73,7 +73,8 @@ def test_sigterm_finishes_the_request_in_flight_and_stops_in_order(tmp_path: Pat
     assert program.returncode == 0
     assert answers == [b"finished"]
     assert told.split("\n") == ["on_stop", "task cancelled", "closed", ""]
-    assert [line["event"] for line in _lines(output)] == ["process_started", "process_stopping", "request"]
+    events = [line["event"] for line in _lines(output)]
+    assert events == ["process_settings", "process_started", "process_stopping", "request"]
 
 
 def test_log_lines_carry_the_trace_and_spans_are_flushed_at_the_stop(tmp_path: Path) -> None:
