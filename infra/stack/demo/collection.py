@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
+from typing import IO, Any
 
 HERE = Path(__file__).resolve().parent
 BLOCK = 2**20
@@ -68,7 +68,7 @@ def load_collection(manifest: Path = HERE / "manifest.json") -> Collection:
 
 
 def bytes_on_disk(document: DemoDocument, home: Path) -> Path:
-    """The file with the document's bytes; what has a seed is made under `home/demo/` unless it is there already."""
+    """Return the file with the document's bytes; what has a seed is made under `home/demo/` unless it is there."""
     if document.source is not None:
         return HERE / "files" / document.source
     path = home / "demo" / f"{document.sha256[:16]}.bin"
@@ -98,8 +98,6 @@ def _write_blocks(document: DemoDocument, file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _document(row: dict[str, object]) -> DemoDocument:
-    fields = {"source": None, "seed": None, **row}
-    fields["tags"] = tuple(fields["tags"])  # type: ignore[call-overload]
-    fields["custom"] = MappingProxyType(fields["custom"])  # type: ignore[call-overload]
-    return DemoDocument(**fields)  # type: ignore[arg-type]
+def _document(row: dict[str, Any]) -> DemoDocument:
+    frozen = {"tags": tuple(row["tags"]), "custom": MappingProxyType(row["custom"])}
+    return DemoDocument(**{"source": None, "seed": None, **row, **frozen})

@@ -1,0 +1,224 @@
+"""A small synchronous client of the HTTP interface: the verbs, each bounded in time and repeated when that is safe."""
+
+import base64
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+from urllib.parse import quote
+
+import httpx2
+from pydantic import BaseModel
+
+from infra.cli.answers import parsed
+from infra.cli.receiving import Receiving
+from infra.cli.transport import Patience, Transport
+from schemas.api.auth import TokenBody
+from schemas.api.body import Page
+from schemas.api.documents import DocumentBody, HitBody
+from schemas.api.events import EventBody
+from schemas.api.operations import OperationBody
+from schemas.api.uploads import Receipt, UploadAnswer, UploadBody
+from schemas.errors import Unauthenticated, ViewsBehind
+
+CHUNK_BYTES = 256 * 1024
+PAGE_LIMIT = 100
+LONGEST_WAIT_SECONDS = 10
+LEAST_PAUSE_SECONDS = 0.1
+TERMINAL = frozenset({"succeeded", "failed"})
+
+Item = TypeVar("Item", bound=BaseModel)
+Progress = Callable[[int], None]
+
+
+def unwatched(_count: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def repr_digest(sha256: str) -> str:
+    """Return the Repr-Digest header (RFC 9530) for a digest of 64 hex digits."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
+
+
+class ArchiveClient:
+    """The archive at `base_url`, spoken to as the owner of `token`. Raises errors of the tree only.
+
+    `renew` is asked for a new token when the archive no longer takes the old one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        *,
+        renew: Callable[[], str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._transport = Transport(base_url, patience or Patience())
+        self._token = token
+        self._renew = renew
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._transport.close()
+
+    @property
+    def base_url(self) -> str:
+        """Address of the gateway, without a slash at the end."""
+        return self._transport.base_url
+
+    def login(self, login: str, password: str) -> TokenBody:
+        """Sign in and use the new token from now on. InvalidCredentials."""
+        form = {"grant_type": "password", "username": login, "password": password}
+        request = self._transport.request
+        response = self._transport.again(self._transport.once, lambda: request("POST", "/api/v1/auth/token", data=form))
+        answer = parsed(TokenBody, response)
+        self._token = answer.access_token
+        return answer
+
+    def request_upload(self, upload: UploadBody, key: str | None = None) -> UploadAnswer:
+        """Announce an upload. The same `key` gives the same operation; without one, each call is a new document."""
+        # Even without a key from outside there is one: a repeat after a broken connection must not announce twice.
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        body = upload.model_dump(mode="json", exclude_none=True)
+        return parsed(UploadAnswer, self._ask("POST", "/api/v1/uploads", json=body, headers=headers))
+
+    def put_content(self, answer: UploadAnswer, path: Path, sha256: str, progress: Progress = unwatched) -> Receipt:
+        """Stream the file to the agent and return its receipt: the document is committed.
+
+        `progress` is told how many bytes have gone; the number falls back when the body has to be sent again.
+        """
+        size = path.stat().st_size
+        headers = {
+            "Authorization": f"Bearer {answer.ticket}",
+            "Content-Length": str(size),
+            "Content-Type": "application/octet-stream",
+            "Repr-Digest": repr_digest(sha256),
+        }
+
+        def build() -> httpx2.Request:
+            content = _chunks(path, progress)
+            return self._transport.request("PUT", answer.upload_url, content=content, headers=headers)
+
+        return parsed(Receipt, self._transport.again_long(self._transport.once, build))
+
+    def operation(self, operation_id: str, wait_seconds: int = 0) -> OperationBody:
+        """Return the operation; with `wait_seconds` the answer comes when it has ended or the time is over."""
+        headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else {}
+        return parsed(OperationBody, self._ask("GET", f"/api/v1/operations/{_part(operation_id)}", headers=headers))
+
+    def wait_operation(self, operation_id: str, seconds: float) -> OperationBody:
+        """Return the operation in its terminal state. ViewsBehind when it still runs after `seconds`."""
+        end = time.monotonic() + seconds
+        while True:
+            left = end - time.monotonic()
+            operation = self.operation(operation_id, max(1, min(LONGEST_WAIT_SECONDS, int(left))))
+            if operation.state in TERMINAL:
+                return operation
+            if left <= 0:
+                detail = f"Operation {operation_id} is {operation.state} at step {operation.step}; look again later."
+                raise ViewsBehind(detail)
+            # An archive that does not honour Prefer must not be asked in a tight circle.
+            time.sleep(LEAST_PAUSE_SECONDS)
+
+    def document(self, document_id: str) -> DocumentBody:
+        """Return the document's newest version. NotFound."""
+        return parsed(DocumentBody, self._ask("GET", f"/api/v1/documents/{_part(document_id)}"))
+
+    def documents(self) -> Iterator[DocumentBody]:
+        """All documents, newest first."""
+        return self._pages(DocumentBody, "/api/v1/documents", {})
+
+    def search(self, words: str) -> Iterator[HitBody]:
+        """All hits, best first."""
+        return self._pages(HitBody, "/api/v1/search", {"q": words})
+
+    def events(self, *, document_id: str | None = None, correlation_id: str | None = None) -> Iterator[EventBody]:
+        """Events of the log, decoded, in the order in which they occurred."""
+        asked = {"document_id": document_id, "correlation_id": correlation_id}
+        return self._pages(EventBody, "/api/v1/events", {name: value for name, value in asked.items() if value})
+
+    def attributes(self, document_id: str) -> bytes:
+        """Return the sealed `attr.json`, byte for byte."""
+        response = self._ask("GET", f"/api/v1/documents/{_part(document_id)}/attributes")
+        if not response.has_redirect_location:
+            return response.content
+        target = _target(response)
+        request = self._transport.request
+        return self._transport.again(self._transport.once, lambda: request("GET", target)).content
+
+    def download(self, document: DocumentBody, file: BinaryIO, progress: Progress = unwatched) -> None:
+        """Stream the content into `file` (seekable, empty), going on where a connection broke.
+
+        BodyDamaged when size or SHA-256 are not the document's: what was written must not be used then.
+        """
+        receiving = Receiving(file)
+        self._transport.again_long(self._receive, document, receiving, progress)
+        receiving.verify(document)
+
+    def _receive(self, document: DocumentBody, receiving: Receiving, progress: Progress) -> None:
+        if receiving.is_whole(document):
+            return
+        path = f"/api/v1/documents/{_part(document.document_id)}/content"
+        redirect = self._with_token(lambda: self._transport.once(self._signed("GET", path, {})))
+        # The ticket inside the target is all that the agent needs: the token stays between us and the gateway.
+        request = self._transport.request("GET", _target(redirect), headers=receiving.headers())
+        with self._transport.streamed(request) as response:
+            receiving.begin(response)
+            for chunk in response.iter_raw(CHUNK_BYTES):
+                receiving.take(chunk)
+                progress(receiving.count)
+
+    def _pages(self, kind: type[Item], path: str, asked: dict[str, str]) -> Iterator[Item]:
+        page_kind = Page[kind]  # type: ignore[valid-type]
+        cursor: str | None = None
+        while True:
+            params = {**asked, "limit": str(PAGE_LIMIT), **({"cursor": cursor} if cursor else {})}
+            page = parsed(page_kind, self._ask("GET", path, params=params))
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _ask(self, method: str, path: str, **options: object) -> httpx2.Response:
+        return self._with_token(
+            lambda: self._transport.again(self._transport.once, self._signed(method, path, options))
+        )
+
+    def _signed(self, method: str, path: str, options: dict[str, object]) -> Callable[[], httpx2.Request]:
+        headers = dict(options.get("headers") or {})  # type: ignore[call-overload]
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return lambda: self._transport.request(method, path, **{**options, "headers": headers})
+
+    def _with_token(self, call: Callable[[], httpx2.Response]) -> httpx2.Response:
+        try:
+            return call()
+        except Unauthenticated:
+            if self._renew is None:
+                raise
+            self._token = self._renew()
+            return call()
+
+
+def _chunks(path: Path, progress: Progress) -> Iterator[bytes]:
+    sent = 0
+    progress(sent)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+            sent += len(chunk)
+            progress(sent)
+
+
+def _part(identifier: str) -> str:
+    return quote(identifier, safe="")
+
+
+def _target(response: httpx2.Response) -> str:
+    location = response.headers.get("Location", "")
+    return str(response.request.url.join(location))

@@ -1,0 +1,72 @@
+"""A download while it arrives: what is here already, how to go on after a break, and the proof at the end."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import httpx2
+
+from schemas.api.documents import DocumentBody
+from schemas.errors import BodyDamaged, ConnectionBroken
+
+PARTIAL = 206
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+class Receiving:
+    """Bytes written to `file` so far, their number and their rolling SHA-256."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self._etag: str | None = None
+        self.count = 0
+
+    def headers(self) -> Mapping[str, str]:
+        """Say what to ask for: everything at first, later the rest if the content is the same (RFC 9110, 13.1.5)."""
+        # The bytes themselves are wanted, not a compressed form of them: the digest speaks of those.
+        plain = {"Accept-Encoding": "identity"}
+        if not self.count or self._etag is None:
+            return plain
+        return {**plain, "Range": f"bytes={self.count}-", "If-Range": self._etag}
+
+    def begin(self, response: httpx2.Response) -> None:
+        """Take the head of an answer: a 206 goes on where we are, anything else begins from nothing."""
+        if response.status_code != PARTIAL:
+            self._restart()
+        elif _start_of(response) != self.count:
+            self._restart()
+            raise ConnectionBroken("The agent continued at another place than asked; the download begins again.")
+        self._etag = response.headers.get("ETag")
+
+    def take(self, chunk: bytes) -> None:
+        """Write the next bytes."""
+        self._file.write(chunk)
+        self._sha256.update(chunk)
+        self.count += len(chunk)
+
+    def is_whole(self, document: DocumentBody) -> bool:
+        """Whether all bytes have come (an empty document has to be asked for once, too)."""
+        return self._etag is not None and self.count == document.size
+
+    def verify(self, document: DocumentBody) -> None:
+        """Compare with what the document promises. BodyDamaged."""
+        if self.count == document.size and self._sha256.hexdigest() == document.sha256:
+            return
+        msg = (
+            f"{document.document_id}: {self.count} bytes with SHA-256 {self._sha256.hexdigest()} came, "
+            f"{document.size} bytes with {document.sha256} were promised."
+        )
+        raise BodyDamaged(msg)
+
+    def _restart(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._sha256 = hashlib.sha256()
+        self.count = 0
+
+
+def _start_of(response: httpx2.Response) -> int | None:
+    found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(found[1]) if found else None

@@ -1,0 +1,40 @@
+"""An event trail as an indented tree: every event stands under the one that caused it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from infra.cli.client import ArchiveClient
+from schemas.api.events import EventBody
+
+Children = Mapping[str | None, list[EventBody]]
+
+
+def whole_trail(client: ArchiveClient, document_id: str) -> list[EventBody]:
+    """Events of the document and of every operation that touched it, in the order in which they occurred."""
+    events = {event.event_id: event for event in client.events(document_id=document_id)}
+    for correlation_id in sorted({event.correlation_id for event in events.values()}):
+        events.update((event.event_id, event) for event in client.events(correlation_id=correlation_id))
+    return sorted(events.values(), key=lambda event: (event.occurred_at, event.event_id))
+
+
+def trail_lines(events: Iterable[EventBody]) -> list[str]:
+    """One line per event, two spaces deeper than its cause; an event whose cause is not among them begins a tree."""
+    known = {event.event_id: event for event in events}
+    children: dict[str | None, list[EventBody]] = {}
+    for event in known.values():
+        cause = event.causation_id if event.causation_id in known and event.causation_id != event.event_id else None
+        children.setdefault(cause, []).append(event)
+    return [f"{'  ' * depth}{_line(event)}" for depth, event in _walk(children, None, 0)]
+
+
+def _walk(children: Children, cause: str | None, depth: int) -> Iterator[tuple[int, EventBody]]:
+    # Causes point back in time, so there is no circle; a forged one would have no root and is not reached.
+    for event in children.get(cause, []):
+        yield depth, event
+        yield from _walk(children, event.event_id, depth + 1)
+
+
+def _line(event: EventBody) -> str:
+    when = event.occurred_at.isoformat(timespec="milliseconds")
+    what = f"{event.type} {event.aggregate_type} {event.aggregate_id} v{event.aggregate_version}"
+    where = f"{event.topic}/{event.partition}@{event.offset}"
+    return f"{when}  {what}  by {event.actor.login}  {where}"
