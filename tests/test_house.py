@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -147,6 +148,11 @@ def test_every_module_is_reached_from_an_entry_point() -> None:
         parents = [name.rsplit(".", n)[0] for n in range(1, name.count(".") + 1)]
         waiting += [found for found in (*_imports(paths[name]), *parents) if found in paths]
     assert sorted(set(paths) - seen) == []
+
+
+@pytest.mark.parametrize("name", [_module_name(path) for path in product_files()])
+def test_importing_a_module_works_and_does_nothing_else(name: str) -> None:
+    import_module(name)
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,0 +1,60 @@
+"""Fixtures that every room may use: the three real servers, a whole live stack, and an honest count at the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.runtime.settings import Settings
+from tests.archive import Archive
+from tests.stacks import SERVERS, Stack, running_stack, whole_stack
+
+REAL = ("servers", "stack")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Yield the addresses of a private Kafka, PostgreSQL and Valkey; no program runs beside them."""
+    with running_stack(tmp_path_factory.mktemp("servers"), ARTSTORE_STACK__SERVICES=SERVERS) as stack:
+        yield stack.settings
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Yield a whole stack, alive for the session."""
+    stack = whole_stack(tmp_path_factory.mktemp("stack"))
+    try:
+        stack.artstore("up")
+        yield stack
+    finally:
+        stack.artstore("down")
+
+
+@pytest.fixture
+def archive(stack: Stack) -> Iterator[Archive]:
+    """Yield a client signed in as the administrator."""
+    with Archive(stack.url) as client:
+        yield client
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the real servers by its fixtures, so that nobody has to remember the mark."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        for name in REAL:
+            if name in used:
+                item.add_marker(name)
+        if "acceptance" in Path(str(item.fspath)).parts:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests ran on real servers, and repeat aloud what was skipped and why."""
+    passed = terminalreporter.stats.get("passed", [])
+    counts = {name: sum(name in report.keywords for report in passed) for name in REAL}
+    terminalreporter.write_line(
+        f"on real Kafka, PostgreSQL and Valkey: {counts['servers']} tests on the servers alone, "
+        f"{counts['stack']} on a whole live stack"
+    )
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"SKIPPED {report.nodeid}: {report.longrepr}")

@@ -1,0 +1,141 @@
+"""Stacks for tests: private homes and ports, started and stopped through the product's own command."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from infra.runtime.settings import Settings
+from infra.stack.environment import resolve_settings
+from infra.stack.layout import Layout
+from infra.stack.supervisor import find_supervisor
+from infra.stack.waiting import await_stopped
+
+T = TypeVar("T")
+ADMIN_PASSWORD = "correct horse battery staple"
+COMMAND_SECONDS = 300
+SERVERS = "kafka,postgres,valkey"
+PROGRAMS = ("gateway", "processor", "projector", "agent-hot", "agent-vault")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on at this moment."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def eventually(ask: Callable[[], T], seconds: float, why: str) -> T:
+    """Ask until the answer is truthy and return it; fail with `why` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"after {seconds} s: {why}"
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack. `environment` is what its commands and programs are started with."""
+
+    environment: Mapping[str, str]
+
+    @property
+    def home(self) -> Path:
+        return Path(self.environment["ARTSTORE_HOME"])
+
+    @property
+    def settings(self) -> Settings:
+        return resolve_settings(self.environment)
+
+    @property
+    def url(self) -> str:
+        return self.settings.gateway_public_url
+
+    @property
+    def spans(self) -> Path:
+        return self.home / "spans.jsonl"
+
+    def root(self, element: str) -> Path:
+        return self.home / "elements" / element
+
+    def artstore(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a sub-command in this home."""
+        command = [sys.executable, "-m", "infra.cli.app", *arguments]
+        done = subprocess.run(
+            command, env=dict(self.environment), capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+        assert not check or done.returncode == 0, f"{arguments}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
+        return done
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        rows = json.loads(self.artstore("status", "--json", check=False).stdout)
+        return {row["name"]: row for row in rows}
+
+    def send(self, program: str, number: signal.Signals) -> int:
+        """Send a signal to one program of this stack, by its process id; return the id."""
+        pid = int(self.status()[program]["pid"])
+        os.kill(pid, number)
+        return pid
+
+    def stop(self, program: str) -> None:
+        """Stop one program as an operator would; `artstore up` starts it again."""
+        supervisor = find_supervisor(Layout(self.home))
+        assert supervisor is not None
+        supervisor.stop(program)
+        await_stopped([program], supervisor, 20)
+
+    def await_ready(self, *programs: str, seconds: float = 60) -> None:
+        names = programs or PROGRAMS
+        eventually(
+            lambda: all(self.status()[name]["state"] == "ready" for name in names), seconds, f"{names} are not ready"
+        )
+
+
+def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("ARTSTORE_")}  # noqa: TID251 - tests
+    gateway, processor, projector, hot, vault = free_ports(5)
+    return {
+        **kept,
+        "ARTSTORE_HOME": str(home),
+        "ARTSTORE_GATEWAY__PORT": str(gateway),
+        "ARTSTORE_PROCESSOR__PORT": str(processor),
+        "ARTSTORE_PROJECTOR__PORT": str(projector),
+        "ARTSTORE_STACK__HOT_PORT": str(hot),
+        "ARTSTORE_STACK__VAULT_PORT": str(vault),
+        "ARTSTORE_STACK__QUICK_JVM": "true",
+        **extra,
+    }
+
+
+@contextmanager
+def running_stack(home: Path, **extra: str) -> Iterator[Stack]:
+    """Start a stack in `home`, yield it, and stop it whatever happened."""
+    stack = Stack(_environment(home, extra))
+    try:
+        stack.artstore("up")
+        yield stack
+    finally:
+        stack.artstore("down")
+
+
+def whole_stack(home: Path) -> "Stack":
+    """Return a stack with every program, short deadlines, a known password and its spans in a file; not yet started."""
+    extra = {
+        "ARTSTORE_GATEWAY__UPLOAD_DEADLINE_SECONDS": "20",
+        "ARTSTORE_GATEWAY__UPLOAD_DEADLINE_SECONDS_MAX": "60",
+        "ARTSTORE_BOOTSTRAP__ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "ARTSTORE_TELEMETRY__SPANS_PATH": str(home / "spans.jsonl"),
+        "ARTSTORE_AGENT__RESERVE_BYTES": str(1024 * 1024),
+    }
+    return Stack(_environment(home, extra))
