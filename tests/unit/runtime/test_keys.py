@@ -1,0 +1,88 @@
+"""Signing keys: what makes a ring, what it refuses, and that it survives on disk."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from infra.runtime.files import write_json_atomic
+from infra.runtime.keys import KeyFollower, KeyRing, SigningKey, VerifyingKey, generate_key, ring_of, stored
+from infra.runtime.settings_sections import KafkaSettings
+from schemas.errors import Malformed
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def key() -> SigningKey:
+    return generate_key("k1", NOW)
+
+
+def verifying(key: SigningKey) -> VerifyingKey:
+    return VerifyingKey.parse(key.kid, key.public_jwk(), key.active_from)
+
+
+def test_a_key_survives_its_way_through_der_and_jwk(key: SigningKey) -> None:
+    again = SigningKey.parse("k1", NOW, key.der())
+    assert again.public_jwk() == key.public_jwk()
+    assert verifying(again).public.public_numbers() == key.private.public_key().public_numbers()
+    assert key.private.key_size == 3072
+
+
+def test_the_jwk_set_shows_public_halves_only(key: SigningKey) -> None:
+    shown = json.loads(json.dumps(KeyRing().with_key(verifying(key)).jwks()))["keys"]
+    assert len(shown) == 1
+    assert set(shown[0]) == {"kty", "use", "alg", "kid", "n", "e"}
+
+
+def test_the_first_registration_of_an_id_wins(key: SigningKey) -> None:
+    ring = KeyRing().with_key(verifying(key))
+    assert ring.with_key(verifying(generate_key("k1", NOW))) is ring
+
+
+@pytest.mark.parametrize(
+    "change", [{"kid": "k2"}, {"kty": "EC"}, {"alg": "HS256"}, {"n": "AQAB"}, {"d": "AQAB"}, {"n": 5}, {"e": "AQ"}]
+)
+def test_a_public_half_that_is_not_an_rs256_key_of_that_name_is_refused(
+    key: SigningKey, change: dict[str, object]
+) -> None:
+    with pytest.raises(Malformed):
+        VerifyingKey.parse("k1", json.dumps(json.loads(key.public_jwk()) | change), NOW)
+
+
+def test_short_keys_and_keys_of_another_kind_are_refused() -> None:
+    short = SigningKey("k", NOW, generate_private_key(65537, 1024))  # noqa: S505 - that it is refused is the point
+    with pytest.raises(Malformed):
+        verifying(short)
+    other = Ed25519PrivateKey.generate().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    for der in (b"junk", other):
+        with pytest.raises(Malformed):
+            SigningKey.parse("k", NOW, der)
+
+
+def test_a_follower_starts_from_the_set_on_disk_before_the_log_answers(key: SigningKey, tmp_path: Path) -> None:
+    ring = KeyRing().with_key(verifying(key))
+    write_json_atomic(tmp_path / "keys.json", stored(ring))
+    follower = KeyFollower(KafkaSettings(), tmp_path / "keys.json")
+    assert follower.ring == ring
+    assert not follower.caught_up.is_set()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"keys": 1}', '{"keys": [{"kid": "a"}]}'])
+def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    assert KeyFollower(KafkaSettings(), tmp_path / "keys.json").ring == KeyRing()
+
+
+def test_a_stored_ring_is_read_back_whole(key: SigningKey) -> None:
+    ring = KeyRing().with_key(verifying(key))
+    assert ring_of(stored(ring)) == ring
+    assert ring_of(None) == KeyRing()
+
+
+def test_the_private_half_never_shows_in_a_printout(key: SigningKey) -> None:
+    assert "private" not in repr(key).lower()
