@@ -1,0 +1,1 @@
+"""The one room that knows Faust: its restricted profile and the guarded handler."""

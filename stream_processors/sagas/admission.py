@@ -1,0 +1,29 @@
+"""Which inbox messages are fit for a saga at all: what is not would fail again and again, and is a dead letter."""
+
+from datetime import UTC, datetime
+
+from schemas.envelope import Message
+from schemas.errors import UndecodableRecord
+from schemas.identifiers import is_uuid
+from schemas.requests import InboxMessage, UploadRequested
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+SECONDS_MAX = 10 * 366 * 86_400
+
+
+def admit(message: Message) -> None:
+    """Raise UndecodableRecord unless ids are uuids, and times and spans are such that sums of them are times."""
+    if not isinstance(message, InboxMessage):
+        raise UndecodableRecord(f"A {message.meta.type} is not for a saga.")
+    meta = message.meta
+    for identifier in (meta.event_id, meta.aggregate_id, meta.correlation_id):
+        if not is_uuid(identifier):
+            raise UndecodableRecord("An identifier in the envelope is not a lowercase uuid.")
+    times = [meta.occurred_at]
+    if isinstance(message, UploadRequested):
+        times += [message.deadline_at, message.deadline_at_max]
+        if not 0 < message.deadline_seconds <= SECONDS_MAX:
+            raise UndecodableRecord("The upload's deadline is not a span of time that can be waited for.")
+    if not all(EARLIEST <= at < LATEST for at in times):
+        raise UndecodableRecord("A time in the message lies outside all that can have happened or be waited for.")

@@ -1,0 +1,124 @@
+"""Where sagas stand: their last event with its outputs, changed by compare-and-swap; the seam and its double."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, Self, cast
+
+from schemas.envelope import Record
+from schemas.events import SagaAdvanced
+from schemas.registry import decode, encode
+from stream_processors.sagas.saga import TERMINAL
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A saga's last event, decoded, and the very record that tells of it: a redelivery sends the same bytes again."""
+
+    event: SagaAdvanced
+    record: Record
+
+    @classmethod
+    def of(cls, event: SagaAdvanced, traceparent: str | None) -> Self:
+        """Encode `event`; its record carries the span that decided."""
+        return cls(event, encode(event, traceparent))
+
+    @classmethod
+    def read(cls, record: Record) -> Self:
+        """Decode a record of the saga topic; UndecodableRecord when it is none."""
+        return cls(cast("SagaAdvanced", decode(record.value)), record)
+
+    @property
+    def saga_id(self) -> str:
+        """Return the saga's id."""
+        return self.event.meta.aggregate_id
+
+    @property
+    def version(self) -> int:
+        """Return the version that this event made."""
+        return self.event.meta.aggregate_version
+
+
+class SagaStore(Protocol):
+    """Every method raises DatabaseUnavailable when the store is away; each can be called again then."""
+
+    async def load(self, saga_id: str) -> Stored | None:
+        """Return where the saga stands."""
+        ...
+
+    async def swap(self, stored: Stored) -> bool:
+        """Put `stored` in the place of its predecessor (version - 1, or none); False: something else stands there."""
+        ...
+
+    async def position(self, partition: int) -> int:
+        """Return the next offset of the saga topic's partition to fold."""
+        ...
+
+    async def fold(self, partition: int, records: Sequence[Stored], next_offset: int) -> None:
+        """Take in records of the saga topic in their order, and `next_offset`, in one transaction.
+
+        A higher version wins; of one version the first record does.
+        """
+        ...
+
+    async def due(self, now: datetime, again: timedelta, limit: int) -> list[Stored]:
+        """Return at most `limit` sagas whose deadline has passed, earliest first, and note that they were asked for.
+
+        One that was asked for less than `again` ago is left out: it has been reminded and may be about to move.
+        """
+        ...
+
+    async def open_sagas(self) -> int:
+        """Return how many sagas have not ended."""
+        ...
+
+
+@dataclass
+class MemorySagaStore:
+    """The shipped double: the same promises in a dictionary."""
+
+    rows: dict[str, Stored] = field(default_factory=dict)
+    positions: dict[int, int] = field(default_factory=dict)
+    reminded: dict[tuple[str, int], datetime] = field(default_factory=dict)
+
+    async def load(self, saga_id: str) -> Stored | None:
+        """Return where the saga stands."""
+        return self.rows.get(saga_id)
+
+    async def swap(self, stored: Stored) -> bool:
+        """Put `stored` in the place of its predecessor."""
+        current = self.rows.get(stored.saga_id)
+        if (current.version if current else 0) != stored.version - 1:
+            return False
+        self.rows[stored.saga_id] = stored
+        return True
+
+    async def position(self, partition: int) -> int:
+        """Return the next offset to fold."""
+        return self.positions.get(partition, 0)
+
+    async def fold(self, partition: int, records: Sequence[Stored], next_offset: int) -> None:
+        """Take in records of the saga topic."""
+        for stored in records:
+            current = self.rows.get(stored.saga_id)
+            if current is None or stored.version > current.version:
+                self.rows[stored.saga_id] = stored
+        self.positions[partition] = max(next_offset, self.positions.get(partition, 0))
+
+    async def due(self, now: datetime, again: timedelta, limit: int) -> list[Stored]:
+        """Return sagas whose deadline has passed."""
+        passed = [(at, row) for row in self.rows.values() if (at := self._due_at(row, now, again)) is not None]
+        found = [row for _, row in sorted(passed, key=lambda pair: pair[0])[:limit]]
+        self.reminded.update({(row.saga_id, row.version): now for row in found})
+        return found
+
+    async def open_sagas(self) -> int:
+        """Return how many sagas have not ended."""
+        return sum(row.event.status not in TERMINAL for row in self.rows.values())
+
+    def _due_at(self, row: Stored, now: datetime, again: timedelta) -> datetime | None:
+        deadline = row.event.deadline_at
+        before = self.reminded.get((row.saga_id, row.version))
+        if deadline is None or deadline > now or (before is not None and before > now - again):
+            return None
+        return deadline
