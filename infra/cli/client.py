@@ -169,7 +169,7 @@ class ArchiveClient:
         request = self._transport.request("GET", _target(redirect), headers=receiving.headers())
         with self._transport.streamed(request) as response:
             receiving.begin(response)
-            for chunk in response.iter_raw(CHUNK_BYTES):
+            for chunk in response.iter_raw():
                 receiving.take(chunk)
                 progress(receiving.count)
 

@@ -3,7 +3,7 @@
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -41,15 +41,19 @@ class Run:
             typer.echo(sentence)
 
 
-def register(app: typer.Typer, find_place: FindPlace = configured_place) -> None:
-    """Add the command to `app`; `find_place` tells where the archive is."""
+def register(
+    app: typer.Typer,
+    find_place: FindPlace = configured_place,
+    find_collection: Callable[[], Collection] = load_collection,
+) -> None:
+    """Add the command to `app`; `find_place` tells where the archive is, `find_collection` what is put."""
 
     @app.command(rich_help_panel=terminal.DOCUMENTS_PANEL)
     def demo(*, as_json: Json = False) -> None:
         """Put the demo's documents, find them, fetch and verify them. A second run adds nothing."""
         began = time.monotonic()
         with archive(find_place, as_json=as_json) as (place, client):
-            run = Run(client, place.home, load_collection(), as_json)
+            run = Run(client, place.home, find_collection(), as_json)
             deposits = _put(run)
             wrong = [*_search(run, deposits), *_verify(run, deposits), *_show_one(run, deposits)]
         _sum_up(run, deposits, wrong, time.monotonic() - began)

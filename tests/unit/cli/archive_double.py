@@ -1,0 +1,375 @@
+"""An archive in memory behind two real loopback ports: a gateway and an agent that keep the HTTP contract.
+
+Words are compared by their first six letters with ё as е: enough of a stemmer for what is asked here.
+"""
+
+import base64
+import contextlib
+import hashlib
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+from typer.testing import Result
+
+from infra.cli.transport import Patience
+from infra.runtime.problems import install_problem_handlers
+from schemas import errors
+from schemas.api.uploads import UploadBody
+from schemas.attributes import SEAL_FIELD
+from schemas.sealing import seal
+
+PASSWORD = "swordfish"
+PAGE = 7
+PIECE = 2**18
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+QUICK = Patience(attempts=4, seconds=5.0, first_pause_seconds=0.01)
+
+Command = Callable[..., Result]
+
+
+@dataclass
+class Stored:
+    """One upload: what was announced, its operation, and its bytes once committed."""
+
+    body: UploadBody
+    operation_id: str
+    document_id: str
+    ticket: str
+    content: bytes | None = None
+    state: str = "running"
+    problem: dict[str, object] | None = None
+
+
+@dataclass
+class World:
+    """The state of the archive, and the mischief that a test asks of it."""
+
+    agent_url: str = ""
+    tokens: set[str] = field(default_factory=set)
+    by_key: dict[str, Stored] = field(default_factory=dict)
+    refused_puts: list[errors.ArtStoreError] = field(default_factory=list)
+    broken_downloads: int = 0
+    flipped_bit_in: set[str] = field(default_factory=set)
+    failing_names: set[str] = field(default_factory=set)
+    silent_after: str | None = None
+    deaf: bool = False
+    puts: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+    logins: int = 0
+    credentials_at_agent: list[str] = field(default_factory=list)
+
+    def committed(self) -> list[Stored]:
+        """Committed documents, newest first."""
+        return [stored for stored in reversed(self.by_key.values()) if stored.state == "succeeded"]
+
+    def document(self, document_id: str) -> Stored:
+        """The committed document, or NotFound."""
+        for stored in self.committed():
+            if stored.document_id == document_id:
+                return stored
+        raise errors.NotFound
+
+
+def _world(request: Request) -> World:
+    world: World = request.app.state.world
+    return world
+
+
+def _signed_in(request: Request) -> World:
+    world = _world(request)
+    if request.headers.get("Authorization", "").removeprefix("Bearer ") not in world.tokens:
+        raise errors.Unauthenticated
+    return world
+
+
+async def _token(request: Request) -> Response:
+    world, form = _world(request), await request.form()
+    if form.get("grant_type") != "password" or form.get("password") != PASSWORD:
+        raise errors.InvalidCredentials
+    world.logins += 1
+    token = f"token-{world.logins}"
+    world.tokens.add(token)
+    return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": 900})
+
+
+async def _announce(request: Request) -> Response:
+    world = _signed_in(request)
+    body = UploadBody.model_validate_json(await request.body())
+    key = request.headers.get("Idempotency-Key", "")
+    stored = world.by_key.get(key)
+    if stored is None:
+        operation_id, document_id, ticket = (str(uuid.uuid4()) for _ in range(3))
+        stored = world.by_key[key] = Stored(body, operation_id, document_id, ticket)
+    if stored.body != body:
+        raise errors.IdempotencyKeyReused
+    answer = {
+        "operation_id": stored.operation_id,
+        "document_id": stored.document_id,
+        "version": 1,
+        "element_id": str(uuid.UUID(int=1)),
+        "upload_url": f"{world.agent_url}/uploads/{stored.document_id}",
+        "ticket": stored.ticket,
+        "expires_at": (NOW + timedelta(days=1)).isoformat(),
+        "a_field_of_a_later_release": True,
+    }
+    return JSONResponse(answer, 201, {"Location": f"/api/v1/operations/{stored.operation_id}"})
+
+
+async def _operation(request: Request) -> Response:
+    world = _signed_in(request)
+    wanted = request.path_params["id"]
+    stored = next((one for one in world.by_key.values() if one.operation_id == wanted), None)
+    if stored is None:
+        raise errors.NotFound
+    answer: dict[str, Any] = {
+        "operation_id": stored.operation_id,
+        "kind": "upload",
+        "state": stored.state,
+        "step": "content" if stored.state == "running" else "done",
+        "document_id": stored.document_id,
+        "problem": stored.problem,
+        "started_at": NOW.isoformat(),
+        "finished_at": None,
+        "steps": [],
+    }
+    return JSONResponse(answer)
+
+
+async def _put(request: Request) -> Response:
+    world = _world(request)
+    stored = next(one for one in world.by_key.values() if one.document_id == request.path_params["id"])
+    data = await request.body()
+    if request.headers["Authorization"] != f"Bearer {stored.ticket}":
+        raise errors.InvalidTicket
+    if world.refused_puts:
+        raise world.refused_puts.pop(0)
+    digest = hashlib.sha256(data)
+    told = f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+    if len(data) != stored.body.size or int(request.headers["Content-Length"]) != len(data):
+        raise errors.SizeMismatch
+    if request.headers["Repr-Digest"] != told or stored.body.sha256 != digest.hexdigest():
+        raise errors.DigestMismatch
+    world.puts.append(stored.body.filename)
+    _settle(world, stored, data)
+    receipt = {"document_id": stored.document_id, "version": 1, "size": len(data), "sha256": digest.hexdigest()}
+    return JSONResponse(receipt, headers={"Repr-Digest": told, "ETag": f'"sha256:{digest.hexdigest()}"'})
+
+
+def _settle(world: World, stored: Stored, data: bytes) -> None:
+    if stored.body.filename in world.failing_names:
+        problem = {"type": "about:blank", "title": "Upload abandoned", "status": 410, "detail": "Too late."}
+        stored.state, stored.problem = "failed", {**problem, "code": "upload_abandoned", "trace_id": "ab" * 16}
+    elif stored.body.filename != world.silent_after:
+        stored.content, stored.state = data, "succeeded"
+
+
+def _shown(stored: Stored) -> dict[str, Any]:
+    body = stored.body
+    return {
+        "document_id": stored.document_id,
+        "version": 1,
+        "filename": body.filename,
+        "title": body.title or body.filename,
+        "size": body.size,
+        "media_type": body.media_type or "application/octet-stream",
+        "sha256": body.sha256,
+        "document_class": body.document_class or "",
+        "tags": list(body.tags),
+        "custom": body.custom,
+        "element_id": str(uuid.UUID(int=1)),
+        "mode": "edit",
+        "retention": {"class": body.retention_class, "until": None},
+        "created_at": NOW.isoformat(),
+        "created_by": {"subject": str(uuid.UUID(int=2)), "login": "admin", "full_name": "Administrator"},
+        "updated_at": NOW.isoformat(),
+        "attr_seq": 1,
+    }
+
+
+async def _document(request: Request) -> Response:
+    return JSONResponse(_shown(_signed_in(request).document(request.path_params["id"])))
+
+
+async def _attributes(request: Request) -> Response:
+    stored = _signed_in(request).document(request.path_params["id"])
+    return Response(seal({"title": stored.body.title or ""}, SEAL_FIELD), media_type="application/json")
+
+
+async def _content(request: Request) -> Response:
+    world = _signed_in(request)
+    stored = world.document(request.path_params["id"])
+    return RedirectResponse(f"{world.agent_url}/documents/{stored.document_id}?ticket={stored.ticket}", 307)
+
+
+async def _serve(request: Request) -> Response:
+    world = _world(request)
+    stored = world.document(request.path_params["id"])
+    world.credentials_at_agent.append(request.headers.get("Authorization", ""))
+    if request.query_params.get("ticket") != stored.ticket:
+        raise errors.InvalidTicket
+    data = stored.content or b""
+    if stored.body.filename in world.flipped_bit_in:
+        data = bytes([data[0] ^ 1]) + data[1:]
+    etag = f'"sha256:{stored.body.sha256}"'
+    start, status, headers = 0, 200, {"ETag": etag, "Accept-Ranges": "bytes"}
+    asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
+    if asked and request.headers.get("If-Range") == etag:
+        start, status = int(asked[1]), 206
+        headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        world.ranges.append(request.headers["Range"])
+    headers["Content-Length"] = str(len(data) - start)
+    return StreamingResponse(_pieces(world, data[start:]), status, headers)
+
+
+async def _pieces(world: World, data: bytes) -> AsyncIterator[bytes]:
+    half = len(data) // 2
+    for start in range(0, half, PIECE):
+        yield data[start : min(start + PIECE, half)]
+    if world.broken_downloads:
+        # Ending short of the announced length makes the server break the connection.
+        world.broken_downloads -= 1
+        return
+    for start in range(half, len(data), PIECE):
+        yield data[start : start + PIECE]
+
+
+async def _list(request: Request) -> Response:
+    return _page(request, [_shown(stored) for stored in _signed_in(request).committed()])
+
+
+async def _search(request: Request) -> Response:
+    world = _signed_in(request)
+    wanted = _stems(request.query_params["q"])
+    if not wanted:
+        raise errors.InvalidRequest
+    hits = []
+    for stored in [] if world.deaf else world.committed():
+        text = (stored.content or b"").decode(errors="ignore")
+        if wanted <= _stems(f"{stored.body.filename} {stored.body.title} {text}"):
+            shown = _shown(stored)
+            named = {name: shown[name] for name in ("document_id", "version", "filename", "title")}
+            hits.append({**named, "snippet": text[:40], "rank": 0.5})
+    return _page(request, hits)
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:6] for word in re.findall(r"\w+", text.lower().replace("ё", "е"))}
+
+
+async def _events(request: Request) -> Response:
+    world = _signed_in(request)
+    events = [event for stored in world.committed() for event in _trail(stored)]
+    for name, place in (("document_id", "aggregate_id"), ("correlation_id", "correlation_id")):
+        if name in request.query_params:
+            events = [event for event in events if event[place] == request.query_params[name]]
+    return _page(request, events)
+
+
+def _trail(stored: Stored) -> list[dict[str, Any]]:
+    first, second = (str(uuid.uuid5(uuid.UUID(stored.operation_id), name)) for name in ("begun", "committed"))
+    return [
+        _event(stored, first, "SagaAdvanced", "saga", stored.operation_id, None),
+        _event(stored, second, "DocumentCommitted", "document", stored.document_id, first),
+    ]
+
+
+def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
+    stored: Stored, event_id: str, kind: str, noun: str, aggregate_id: str, cause: str | None
+) -> dict[str, Any]:
+    return {
+        "topic": f"artstore.{noun}.event.v1",
+        "partition": 0,
+        "offset": 1,
+        "event_id": event_id,
+        "type": kind,
+        "aggregate_type": noun,
+        "aggregate_id": aggregate_id,
+        "aggregate_version": 1,
+        "occurred_at": (NOW + timedelta(seconds=0 if cause is None else 1)).isoformat(),
+        "correlation_id": stored.operation_id,
+        "causation_id": cause,
+        "actor": {"subject": str(uuid.UUID(int=2)), "login": "admin", "full_name": "Administrator"},
+        "payload": {},
+    }
+
+
+def _page(request: Request, items: list[dict[str, Any]]) -> Response:
+    start = int(request.query_params.get("cursor", "0"))
+    end = start + min(PAGE, int(request.query_params.get("limit", "20")))
+    return JSONResponse({"items": items[start:end], "next_cursor": str(end) if end < len(items) else None})
+
+
+@dataclass(frozen=True)
+class Double:
+    """Both halves of the archive, running. One pair of servers serves many tests, each with a world of its own."""
+
+    gateway: Starlette
+    agent: Starlette
+    gateway_url: str
+    agent_url: str
+
+    def begin_anew(self) -> World:
+        """Forget everything; the new, empty world."""
+        world = World(self.agent_url)
+        self.gateway.state.world = self.agent.state.world = world
+        return world
+
+
+GATEWAY_ROUTES = (
+    Route("/api/v1/auth/token", _token, methods=["POST"]),
+    Route("/api/v1/uploads", _announce, methods=["POST"]),
+    Route("/api/v1/operations/{id}", _operation),
+    Route("/api/v1/documents", _list),
+    Route("/api/v1/documents/{id}", _document),
+    Route("/api/v1/documents/{id}/attributes", _attributes),
+    Route("/api/v1/documents/{id}/content", _content),
+    Route("/api/v1/search", _search),
+    Route("/api/v1/events", _events),
+)
+AGENT_ROUTES = (Route("/uploads/{id}", _put, methods=["PUT"]), Route("/documents/{id}", _serve))
+
+
+@contextlib.contextmanager
+def running_double() -> Iterator[Double]:
+    """Both halves on free loopback ports, until the block ends."""
+    gateway, agent = Starlette(routes=GATEWAY_ROUTES), Starlette(routes=AGENT_ROUTES)
+    for app in (gateway, agent):
+        install_problem_handlers(app)
+    with served(agent) as agent_url, served(gateway) as gateway_url:
+        yield Double(gateway, agent, gateway_url, agent_url)
+
+
+@contextlib.contextmanager
+def served(app: Starlette) -> Iterator[str]:
+    """Serve `app` on a free loopback port in a thread of its own; the address."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + 10
+    while not server.started:
+        assert time.monotonic() < end, "the double does not start"
+        time.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def as_lines(text: str) -> list[dict[str, Any]]:
+    """Items of a printed JSON list."""
+    items: list[dict[str, Any]] = json.loads(text)["items"]
+    return items
