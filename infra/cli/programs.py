@@ -1,7 +1,11 @@
-"""Sub-commands that are the programs themselves: each imports its room only when it is the one to run."""
+"""Sub-commands that are the programs themselves: each imports its room only when it is the one to run.
+
+The stack starts them as `python -m infra.cli.programs NAME`, which spares them the rest of the command line.
+"""
 
 import typer
 
+from infra.cli.command import new_app, run_command
 from infra.runtime.lifecycle import Build, run
 from infra.stack.environment import resolve_settings
 
@@ -44,3 +48,14 @@ def agent() -> None:
 
 def _live(build: Build) -> None:
     raise typer.Exit(run(build, resolve_settings()))
+
+
+def main() -> None:
+    """Run one program in this process."""
+    app = new_app("The programs of the archive.")
+    register(app)
+    run_command(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,8 @@ from infra.stack.status import Row, status_of
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+_REASON_LETTERS = 100
+_WIDTH_IN_A_PIPE = 200
 _PANEL = "The stack on this machine"
 
 
@@ -45,7 +47,8 @@ def status(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
     else:
-        Console().print(_table(rows))
+        terminal = Console()
+        Console(width=None if terminal.is_terminal else _WIDTH_IN_A_PIPE).print(_table(rows))
     if any(row.state not in {"ready", "answers"} for row in rows):
         raise typer.Exit(3)
 
@@ -53,7 +56,7 @@ def status(*, as_json: AsJson = False) -> None:
 def _table(rows: list[Row]) -> Table:
     table = Table("name", "provider", "pid", "started", "address", "state", box=None)
     for row in rows:
-        state = f"{row.state}: {row.reason}" if row.reason else row.state
+        state = f"{row.state}: {row.reason[:_REASON_LETTERS]}" if row.reason else row.state
         table.add_row(row.name, row.provider, str(row.pid or "-"), row.started or "-", row.address or "-", state)
     return table
 

@@ -73,7 +73,7 @@ def _own(name: str, settings: Settings) -> dict[str, str]:
 def program_command(name: str) -> tuple[str, ...]:
     """Return the command of the program `name`; both agents are the same program."""
     verb = "agent" if name.startswith("agent-") else name
-    return (sys.executable, "-P", "-m", "infra.cli.app", verb)
+    return (sys.executable, "-P", "-m", "infra.cli.programs", verb)
 
 
 def program_port(name: str, settings: Settings) -> int:

@@ -57,6 +57,8 @@ def server_properties(data: Path, port: int, controller_port: int) -> str:
         "num.io.threads": 4,
         "background.threads": 2,
         "controlled.shutdown.enable": "true",
+        "broker.session.timeout.ms": 5000,  # a killed broker may register again only when its old session has ended
+        "broker.heartbeat.interval.ms": 1000,
     }
     return "".join(f"{key}={value}\n" for key, value in lines.items())
 

@@ -23,6 +23,7 @@ _PROBE_SECONDS = 20.0
 
 _UNICODE_LOCALES = ("C.UTF-8", "C.utf8", "en_US.UTF-8", "UTF-8")
 
+_PASSABLE = 0o711
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
@@ -110,20 +111,27 @@ _ROOT_ACCOUNTS: tuple[Account, ...] = ("namespace", "nobody")
 
 def _can_run(account: Account, folder: Path, environment: Mapping[str, str]) -> bool:
     """Try the account on what the server needs: its own program, and writing into its folder."""
-    if account == "nobody":
-        _hand_over(folder)
-    probe = f'"$0" --version && touch "{_PROBE}" && rm "{_PROBE}"'
-    launch = Launch(("/bin/sh", "-c", probe, str(programs() / "postgres")), environment, str(folder), account=account)
+    if account == "nobody" and not _hand_over(folder):
+        return False
+    arguments = (str(programs() / "postgres"), str(folder / ".may-write"))
+    probe = '"$0" --version && touch "$1" && rm "$1"'
+    launch = Launch(("/bin/sh", "-c", probe, *arguments), environment, str(folder), account=account)
     return _run(launch, _PROBE_SECONDS).returncode == 0
 
 
-_PROBE = ".may-write"
+def _hand_over(folder: Path) -> bool:
+    """Give the folder to the ordinary account and let it pass through the home, into nothing else; False if refused.
 
-
-def _hand_over(folder: Path) -> None:
+    Folders above the home are not ours to open.
+    """
     account = ordinary_account()
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, account.pw_uid, account.pw_gid)
+    try:
+        folder.parent.chmod(_PASSABLE)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    except OSError:
+        return False
+    return True
 
 
 def _run(launch: Launch, seconds: float) -> subprocess.CompletedProcess[str]:
@@ -146,8 +154,8 @@ def prepare(folder: Path, port: int, account: Account, environment: Mapping[str,
         _make_cluster(folder, account, environment)
     for name, text in (("postgresql.conf", postgresql_conf(port)), ("pg_hba.conf", _HBA)):
         write_private(data / name, text.encode())
-        if account == "nobody":
-            _hand_over(data / name)
+    if account == "nobody":
+        _hand_over(folder)
 
 
 def _make_cluster(folder: Path, account: Account, environment: Mapping[str, str]) -> None:

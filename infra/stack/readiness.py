@@ -88,4 +88,5 @@ def shown(address: str) -> str:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    kind, text = type(error).__name__, str(error)
+    return f"{kind}: {text.removeprefix(f'{kind}: ')}" if text else kind

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from infra.runtime.installation import ensure_installation
 from infra.runtime.kafka import apply_topics
 from infra.runtime.settings import Settings
 from schemas.errors import ConfigurationInvalid, DatabaseUnavailable
@@ -68,8 +69,6 @@ async def _applied(settings: Settings) -> list[str]:
 
 
 def _keys(settings: Settings) -> str:
-    from infra.runtime.security import ensure_installation
-
     ensure_installation(settings.home / "keys")
     return f"installation keys in {settings.home / 'keys'}"
 

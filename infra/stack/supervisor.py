@@ -62,7 +62,7 @@ def supervisord_conf(layout: Layout, socket_path: Path, components: Sequence[Com
         f"[unix_http_server]\nfile={_plain(socket_path)}\nchmod=0700\n\n"
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
-        f"[supervisord]\nnodaemon=true\n{user}umask=077\nminfds=1024\nloglevel=info\n"
+        f"[supervisord]\nnodaemon=true\nsilent=true\n{user}minfds=1024\nloglevel=info\n"
         f"logfile={_plain(layout.log_of(_NAME))}\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
         f"pidfile={_plain(layout.run / 'supervisord.pid')}\nchildlogdir={_plain(layout.log)}\n"
     )
@@ -191,7 +191,9 @@ def start_supervisor(layout: Layout, components: Sequence[Component], environmen
     pid_file = str(layout.pid(_NAME))
     launch = Launch(command, environment, str(layout.home), pid_file=pid_file, orphan_signal=NO_SIGNAL)
     write_private(layout.launch(_NAME), launch.to_json())
-    with layout.log_of("supervisor-start").open("wb") as output:
+    said = layout.log_of("supervisor-start")
+    said.touch(mode=0o600)
+    with said.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our own module and a file of ours
             [sys.executable, "-P", "-m", "infra.stack.tether", str(layout.launch(_NAME))],
             stdin=subprocess.DEVNULL,
@@ -206,8 +208,8 @@ def start_supervisor(layout: Layout, components: Sequence[Component], environmen
             return found
         time.sleep(_POLL_SECONDS)
     child.kill()
-    said = layout.log_of("supervisor-start").read_text(encoding="utf-8", errors="replace").strip()[-400:]
-    message = f"The supervisor did not start: {said or 'it said nothing'}. See {layout.log_of(_NAME)}."
+    words = said.read_text(encoding="utf-8", errors="replace").strip()[-400:]
+    message = f"The supervisor did not start: {words or 'it said nothing'}. See {layout.log_of(_NAME)}."
     raise DependencyUnavailable(message)
 
 

@@ -22,6 +22,7 @@ Account = Literal["same", "namespace", "nobody"]
 NO_SIGNAL = 0  # the process outlives its parent
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_PRIVATE = 0o077  # files are for their owner only
 _CLONE_NEWUSER = 0x10000000  # unshare(2)
 
 
@@ -93,11 +94,12 @@ def main() -> None:
     myself = identify(os.getpid())
     if launch.pid_file is not None and myself is not None:
         write_identity(Path(launch.pid_file), myself)
-    os.chdir(launch.directory)
+    os.umask(_PRIVATE)
     if launch.account == "namespace":
         _enter_namespace()
     elif launch.account == "nobody":
         _become_nobody()
+    os.chdir(launch.directory)  # as the user that it has become, who may not be let through to it
     _die_with_parent(launch.orphan_signal, parent)  # last: a change of credentials would undo the wish
     os.execvpe(launch.command[0], launch.command, dict(launch.environment))  # noqa: S606 - becoming it is the point
 
