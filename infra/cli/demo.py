@@ -1,5 +1,6 @@
 """Command `demo`: real documents through the whole path, found again by their words, fetched and verified."""
 
+import contextlib
 import itertools
 import tempfile
 import time
@@ -103,12 +104,23 @@ def _put(run: Run) -> Mapping[str, Deposit]:
     with terminal.transfer_bar(quiet=run.quiet) as bar:
         move = terminal.mover(bar, bar.add_task("all documents", total=sum(sizes)))
         for document, before in zip(documents, itertools.accumulate(sizes, initial=0), strict=False):
-            deposits[document.filename] = _put_one(run, document, _shifted(move, before))
-    for deposit in deposits.values():
-        finish(run.client, deposit)
+            with _failing_aloud(run, document.filename):
+                deposits[document.filename] = _put_one(run, document, _shifted(move, before))
+    for filename, deposit in deposits.items():
+        with _failing_aloud(run, filename):
+            finish(run.client, deposit)
     already = sum(deposit.already for deposit in deposits.values())
     run.say(f"  {len(deposits) - already} put, {already} already there.")
     return deposits
+
+
+@contextlib.contextmanager
+def _failing_aloud(run: Run, filename: str) -> Iterator[None]:
+    try:
+        yield
+    except ArtStoreError as error:
+        terminal.tell_error(error, as_json=run.quiet, about=filename)
+        raise typer.Exit(terminal.FAILED) from error
 
 
 def _shifted(move: Progress, before: int) -> Progress:
@@ -130,7 +142,8 @@ def _search(run: Run, deposits: Mapping[str, Deposit]) -> Iterator[str]:
         if hit is None:
             yield f"a search for {search.query} does not find {search.finds}"
         else:
-            run.say(f"Search for {search.query} ({search.because}):\n  {hit.title}: {hit.snippet}")
+            run.say(f"Search for {search.query} ({search.because}):")
+            run.say(terminal.on_one_line(f"  {hit.title}: {hit.snippet}"))
 
 
 def _verify(run: Run, deposits: Mapping[str, Deposit]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from infra.cli.deposits import Deposit, begin, finish, media_type_of, sha256_of
 from infra.cli.session import FindPlace, archive
 from infra.cli.terminal import Json
 from schemas.api.uploads import UploadBody
-from schemas.errors import ArtStoreError, InvalidRequest
+from schemas.errors import ArtStoreError, FieldError, InvalidRequest
 from schemas.retention import PERMANENT, RETENTION_CLASSES
 
 
@@ -110,7 +110,8 @@ def _upload_body(file: Path, description: Description) -> UploadBody:
             **vars(description),
         )
     except ValidationError as error:
-        raise InvalidRequest(str(error)) from error
+        fields = [FieldError("/" + "/".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
+        raise InvalidRequest(errors=fields) from error
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -116,7 +117,12 @@ def local_name(filename: str) -> Path:
 def table(rows: Sequence[Sequence[object]]) -> None:
     """Print rows as lines, their cells apart by two spaces: nothing is cut, so that it can be copied."""
     for row in rows:
-        typer.echo("  ".join(str(cell) for cell in row))
+        typer.echo("  ".join(on_one_line(str(cell)) for cell in row))
+
+
+def on_one_line(text: str) -> str:
+    """Replace control characters by spaces: a name from the archive must not steer the terminal."""
+    return "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text)
 
 
 def first_line_of_stdin() -> str:

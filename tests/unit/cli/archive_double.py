@@ -256,7 +256,8 @@ async def _search(request: Request) -> Response:
         raise errors.InvalidRequest
     hits = []
     for stored in [] if world.deaf else world.committed():
-        text = (stored.content or b"").decode(errors="ignore")
+        is_text = (stored.body.media_type or "").startswith("text/")
+        text = (stored.content or b"").decode(errors="ignore") if is_text else ""
         if wanted <= _stems(f"{stored.body.filename} {stored.body.title} {text}"):
             shown = _shown(stored)
             named = {name: shown[name] for name in ("document_id", "version", "filename", "title")}

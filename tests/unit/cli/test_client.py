@@ -17,7 +17,8 @@ from tests.unit.cli.archive_double import PASSWORD, QUICK, World
 
 def put(client: ArchiveClient, path: Path, data: bytes) -> DocumentBody:
     path.write_bytes(data)
-    body = UploadBody(filename=path.name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    sha256 = hashlib.sha256(data).hexdigest()
+    body = UploadBody(filename=path.name, size=len(data), sha256=sha256, media_type="text/plain")
     deposit = deposits.begin(client, body, str(path), lambda: path)
     deposits.finish(client, deposit, 5)
     return client.document(deposit.document_id)

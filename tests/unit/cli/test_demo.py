@@ -124,3 +124,10 @@ def test_the_demo_ends_with_code_one_when_a_search_finds_nothing(artstore: Comma
 def test_the_demo_leaves_no_scratch_file(artstore: Command, place: Place) -> None:
     artstore("demo")
     assert [path.suffix for path in (place.home / "demo").iterdir()] == [".bin"]
+
+
+def test_the_demo_names_the_document_that_the_archive_refuses(artstore: Command, world: World) -> None:
+    world.failing_names.add("Пустой лист.txt")
+    result = artstore("demo")
+    assert result.exit_code == 1
+    assert "Пустой лист.txt: Upload abandoned" in result.stderr

@@ -188,3 +188,14 @@ def test_the_trail_shows_each_event_under_its_cause(artstore: Command, report: P
     lines = artstore("events", "--document", document_id_of(artstore, report)).stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["SagaAdvanced", "DocumentCommitted"]
     assert lines[1].startswith("  2026")
+
+
+def test_a_description_that_breaks_a_limit_names_the_field(artstore: Command, report: Path) -> None:
+    result = artstore("put", report, "--title", "т" * 2000)
+    assert result.exit_code == 1
+    assert "/title" in result.stderr
+
+
+def test_a_name_cannot_steer_the_terminal(artstore: Command, report: Path) -> None:
+    artstore("put", report, "--title", "red \x1b[31m alert")
+    assert "red  [31m alert" in artstore("find", "alert").stdout
