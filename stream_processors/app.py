@@ -17,6 +17,7 @@ from infra.runtime.lifecycle import Process, Task
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import install_problem_handlers
 from infra.runtime.settings import Settings
+from infra.runtime.telemetry import setup_telemetry
 from producers.publisher import Publisher, open_publisher
 from schemas.signing import SignedRequest, signable
 from stream_processors.deadlines import Scanner
@@ -33,6 +34,7 @@ NAME = "processor"
 @contextlib.asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Process]:
     """Build the processor; ConfigurationInvalid for wrong topics or a missing public key."""
+    setup_telemetry(NAME, settings.telemetry)
     await kafka.require_topics(settings.kafka)
     verify = verifier(settings.installation_public_path)
     metrics = Metrics()

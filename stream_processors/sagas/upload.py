@@ -58,7 +58,7 @@ RENEWED_AT_LEAST = timedelta(seconds=5)
 
 
 class UploadState(State):
-    """One upload. `attr_seq` is 0 until its content is committed."""
+    """One upload. `attr_seq` is 0 until its content is committed; `asked`: id of the newest `AbandonUpload`."""
 
     document_id: DocumentId
     document_version: int
@@ -68,6 +68,7 @@ class UploadState(State):
     deadline_at_max: datetime | None = None
     request_sha256: str | None = None
     attr_seq: int = 0
+    asked: str | None = None
 
     @property
     def subject(self) -> Subject:
@@ -92,7 +93,7 @@ def _answered(state: UploadState, message: Message, given: Given) -> Advanced | 
             return _failed(state, message, "skipped", _refusal(message))
         case UploadAbandoned():
             return _failed(state, message, "done", _abandonment(message))
-        case UploadInProgress():
+        case UploadInProgress() if message.meta.causation_id == state.asked:
             return _waiting_again(state, message)
         case TextFinished():
             return _succeeded(state, message, text_version=message.text_version)
@@ -165,7 +166,9 @@ def _abandoning(state: UploadState, message: DeadlineExpired) -> Advanced:
         ticket_id=state.ticket_id,
     )
     steps = state.steps if state.step == ABANDON else marked(state.steps, ABANDON, "running", at)
-    return Advanced(_moved(state, Status.COMPENSATING, ABANDON, steps), (command,), deadline_at=at + ABANDON_AGAIN)
+    moved = _moved(state, Status.COMPENSATING, ABANDON, steps)
+    new = moved.model_copy(update={"asked": command.meta.event_id})
+    return Advanced(new, (command,), deadline_at=at + ABANDON_AGAIN)
 
 
 def _waiting_again(state: UploadState, message: UploadInProgress) -> Advanced:
