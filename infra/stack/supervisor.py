@@ -56,33 +56,41 @@ class ProcessState:
 
 
 def supervisord_conf(layout: Layout, socket_path: Path, components: Sequence[Component]) -> str:
-    """Return the supervisor's configuration. Nothing starts by itself: the launcher does it in order."""
+    """Return the supervisor's configuration. Nothing starts by itself: the launcher does it in order.
+
+    Paths in the home are relative to it, where the supervisor runs: it expands `%` in some values twice.
+    """
     user = "user=root\n" if os.geteuid() == 0 else ""  # only silences its warning
     head = (
-        f"[unix_http_server]\nfile={_plain(socket_path)}\nchmod=0700\n\n"
+        f"[unix_http_server]\nfile={_escaped(socket_path)}\nchmod=0700\n\n"
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\n"
         f"[supervisord]\nnodaemon=true\nsilent=true\n{user}minfds=1024\nloglevel=info\n"
-        f"logfile={_plain(layout.log_of(_NAME))}\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
-        f"pidfile={_plain(layout.run / 'supervisord.pid')}\nchildlogdir={_plain(layout.log)}\n"
+        f"logfile={_inside(layout, layout.log_of(_NAME))}\nlogfile_maxbytes=5MB\nlogfile_backups=2\n"
+        f"pidfile={_inside(layout, layout.run / 'supervisord.pid')}\nchildlogdir={_inside(layout, layout.log)}\n"
     )
     return head + "".join(_program_section(layout, component) for component in components)
 
 
 def _program_section(layout: Layout, component: Component) -> str:
     group = "true" if component.stop_signal == "TERM" else "false"  # a signal to PostgreSQL is for its first process
-    command = f'"{_plain(Path(sys.executable))}" -P -m infra.stack.tether "{_plain(layout.launch(component.name))}"'
+    launch = _inside(layout, layout.launch(component.name))
     return (
-        f"\n[program:{component.name}]\ncommand={command}\ndirectory={_plain(layout.home)}\n"
+        f"\n[program:{component.name}]\n"
+        f'command="{_escaped(Path(sys.executable))}" -P -m infra.stack.tether {launch}\n'
         f"autostart=false\nautorestart=true\nstartsecs={_STEADY_SECONDS}\nstartretries={_FOR_EVER}\n"
         f"stopsignal={component.stop_signal}\nstopwaitsecs={component.stop_seconds}\n"
         f"stopasgroup={group}\nkillasgroup=true\nredirect_stderr=true\n"
-        f"stdout_logfile={_plain(layout.log_of(component.name))}\n"
+        f"stdout_logfile={_inside(layout, layout.log_of(component.name))}\n"
         "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n"
     )
 
 
-def _plain(path: Path) -> str:
+def _inside(layout: Layout, path: Path) -> str:
+    return path.relative_to(layout.home).as_posix()
+
+
+def _escaped(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
