@@ -1,0 +1,214 @@
+"""The durable middle of the agent: documents committed in one local transaction, found, refused and abandoned."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from schemas.api.uploads import Receipt
+from schemas.envelope import Position, Received
+from schemas.errors import InsufficientStorage, TypeRefused, UploadConflict
+from schemas.events import TextExtracted, TextUnavailable
+from schemas.replies import TextFinished
+from schemas.ticket import UploadTicket
+from storage_agent import admission, facts
+from storage_agent.answering import Answering
+from storage_agent.commitment import committed_entry, problem_text, refused_entry
+from storage_agent.entries import Committed, Materialised, Note
+from storage_agent.holdings import Holdings, StoredDocument
+from storage_agent.ledger import CommittedAnswer, expiry
+from storage_agent.parts import Parts
+from storage_agent.staging import Staged, StagingFile
+
+Result = TypeVar("Result")
+
+
+class Documents:
+    """What one element holds. Whatever is answered here is durable; DiskFailed may come out of every call."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.identity = parts.identity
+        self.outbox = parts.outbox
+        self._parts = parts
+        self._holdings = Holdings(parts.disk, parts.folders, parts.memory, parts.placer)
+        self._answering = Answering(parts, self._find)
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def admit(self, ticket: UploadTicket) -> Receipt | None:
+        """Return the stored receipt of a committed ticket, None when its bytes may come.
+
+        InvalidTicket, Malformed, TypeRefused (refused before), UploadAbandonedError, ModeForbids, StaleEpoch, Busy
+        (Kafka is away and the outbox is full), InsufficientStorage, DiskFailed.
+        """
+        self._parts.gate.require_working()
+        admission.require_addressed(ticket, self.identity)
+        answer = self._parts.memory.ledger.get(ticket.ticket_id)
+        if isinstance(answer, CommittedAnswer):
+            # Until its files are synced nobody may be told so; a second PUT then waits for the first one's lock.
+            settled = (ticket.document_id, ticket.document_version) not in self._parts.memory.unsettled
+            return answer.receipt if settled else None
+        admission.require_unspent(answer)
+        admission.require_current(ticket, self.identity, self._parts.clock.now())
+        self.outbox.require_room()
+        self._parts.stagings.require_room(ticket.size)
+        return None
+
+    async def stage(self, ticket: UploadTicket) -> StagingFile:
+        """Make the file that one PUT writes to; while it is open and grows, the upload is not given up.
+
+        `discard` it in the end, whatever happened; after a commit that does nothing. InsufficientStorage, Malformed.
+        """
+        admission.require_addressed(ticket, self.identity)
+        return await self._parts.stagings.open(ticket)
+
+    def note_refusal(self, ticket: UploadTicket, problem: Mapping[str, object]) -> None:
+        """Remember a refusal that does not spend the ticket (size, digest), for who gives the upload up later."""
+        note = Note(ticket_id=ticket.ticket_id, problem=problem_text(problem), expires_at=expiry(ticket))
+        self._parts.memory.note(note)
+        self._parts.journal.append_lazily(note)
+
+    async def commit(self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None) -> Receipt:
+        """Commit a document: when this returns, journal, body and `attr.json` are durable. Takes the staged file.
+
+        A repeat with the same bytes gets the same receipt, with other bytes UploadConflict. Everything that `admit`
+        checks is checked again, and SizeMismatch, DigestMismatch, TooLarge (attributes). Once begun it goes on even
+        when the caller is cancelled.
+        """
+        with self._parts.stagings.taken(staged):
+            return await self._to_its_end(self._commit(ticket, staged, media_type, traceparent))
+
+    async def refuse(
+        self, ticket: UploadTicket, error: TypeRefused, problem: Mapping[str, object], traceparent: str | None
+    ) -> None:
+        """Spend the ticket by a refusal of policy, durably, and tell the saga. UploadConflict when it is committed."""
+        await self._to_its_end(self._refuse(ticket, error, problem, traceparent))
+
+    async def accept_command(self, received: Received) -> bool:
+        """Journal a command before it is worked on; False when that was done before."""
+        return await self._answering.accept(received)
+
+    def pass_over(self, position: Position) -> None:
+        """Take note that the command record at `position` leads to no work here (a dead letter, another's)."""
+        self._answering.pass_over(position)
+
+    def pending_commands(self) -> list[Received]:
+        """Return the commands without an answer, oldest first; after a restart they are to be worked on again."""
+        return self._answering.pending()
+
+    def command_offset(self, partition: int) -> int | None:
+        """Return the next offset to read from a partition of the command topic; None when none was read."""
+        return self._answering.next_offset(partition)
+
+    async def abandon(self, received: Received) -> None:
+        """Answer an accepted `AbandonUpload`: ContentCommitted, UploadRefused, UploadInProgress or UploadAbandoned."""
+        await self._to_its_end(self._answering.abandon(received))
+
+    async def record_text(
+        self, received: Received, fact: TextExtracted | TextUnavailable | None, reply: TextFinished
+    ) -> None:
+        """Answer an accepted `ExtractText`; the fact goes out before the reply."""
+        await self._to_its_end(self._answering.record_text(received, fact, reply))
+
+    def find(self, document_id: str, version: int) -> StoredDocument | None:
+        """Return a version, or None. Reads one small file. SealBroken or BodyDamaged when it is damaged."""
+        return self._holdings.find(document_id, version)
+
+    async def watch(self) -> None:
+        """Wait until the disk fails and raise DiskFailed: a task of the process, so that it ends."""
+        await self._parts.gate.watch()
+
+    async def settle(self) -> None:
+        """Wait for everything that has begun; the first step of an orderly end."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    async def _commit(self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None) -> Receipt:
+        async with self._parts.locks.hold(ticket.document_id):
+            committed = None
+            try:
+                receipt = await self._earlier_receipt(ticket, staged)
+                if receipt is not None:
+                    return receipt
+                committed = await self._decide(ticket, staged, media_type, traceparent)
+            finally:
+                # Before the commit point the body is nobody's; from then on it is the document's.
+                if committed is None and self._parts.gate.failure() is None:
+                    await self._parts.gate.call(self._parts.disk.unlink, staged.path)
+            await self._put_in_place(committed)
+            return committed.answer.receipt
+
+    async def _earlier_receipt(self, ticket: UploadTicket, staged: Staged) -> Receipt | None:
+        """Return the receipt of the same bytes committed before; UploadConflict when others were."""
+        admission.require_addressed(ticket, self.identity)
+        found = await self._find(ticket.document_id, ticket.document_version)
+        if found is None:
+            return None
+        content = found.attributes.content
+        if content.sha256 != staged.sha256:
+            raise UploadConflict
+        return Receipt(
+            document_id=ticket.document_id, version=ticket.document_version, size=content.size, sha256=content.sha256
+        )
+
+    async def _decide(
+        self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None
+    ) -> Committed:
+        """Pass the commit point: all checks again, then the journal."""
+        now = self._parts.clock.now()
+        admission.require_unspent(self._parts.memory.ledger.get(ticket.ticket_id))
+        admission.require_current(ticket, self.identity, now)
+        admission.require_promised(ticket, staged.size, staged.sha256)
+        committed = committed_entry(
+            ticket=ticket,
+            body=facts.Body(staged.size, staged.sha256, media_type),
+            staged_name=staged.path.name,
+            identity=self.identity,
+            now=now,
+            traceparent=traceparent,
+        )
+        await self._parts.journal.append(committed)
+        return committed
+
+    async def _put_in_place(self, committed: Committed) -> None:
+        """Make the files durable in their place, then let the outbox tell. Past the commit point nothing goes back."""
+        try:
+            await self._parts.gate.call(self._parts.placer.place, committed)
+        except InsufficientStorage:
+            await self._parts.gate.call(self._parts.reserve.drop)
+            try:
+                await self._parts.gate.call(self._parts.placer.place, committed)
+            except InsufficientStorage as error:
+                raise self._parts.gate.fail("A committed document cannot be put in place: no room is left.") from error
+        self._parts.memory.settle(committed.document_id, committed.version)
+        self._parts.journal.append_lazily(Materialised(document_id=committed.document_id, version=committed.version))
+        self.outbox.wake()
+
+    async def _refuse(
+        self, ticket: UploadTicket, error: TypeRefused, problem: Mapping[str, object], traceparent: str | None
+    ) -> None:
+        async with self._parts.locks.hold(ticket.document_id):
+            admission.require_addressed(ticket, self.identity)
+            answer = self._parts.memory.ledger.get(ticket.ticket_id)
+            if isinstance(answer, CommittedAnswer):
+                raise UploadConflict
+            admission.require_unspent(answer)
+            await self._parts.journal.append(
+                refused_entry(
+                    ticket=ticket,
+                    error=error,
+                    problem=problem,
+                    identity=self.identity,
+                    now=self._parts.clock.now(),
+                    traceparent=traceparent,
+                )
+            )
+            self.outbox.wake()
+
+    async def _find(self, document_id: str, version: int) -> StoredDocument | None:
+        return await self._parts.gate.call(self._holdings.find, document_id, version)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run `work` so that a caller who goes away (a broken connection, a stop) does not leave it half done."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)

@@ -1,0 +1,247 @@
+"""The disk as a seam: the few calls that make bytes durable, and the recipes made of them."""
+
+import fcntl
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from schemas.errors import DiskFailed, ElementBusy
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+CHUNK_BYTES = 1024 * 1024
+
+
+class Disk(Protocol):
+    """Everything that an agent does to a disk. All calls block, and raise OSError; symbolic links are not followed.
+
+    Nothing is durable before it is synced: a file by `sync` (content) and `sync_directory` (its name). A handle is
+    an integer that belongs to the disk that gave it.
+    """
+
+    def lock(self, path: Path) -> AbstractContextManager[None]:
+        """Hold `path` exclusively for a block; ElementBusy when another process holds it."""
+        ...
+
+    def make_directory(self, path: Path) -> None:
+        """Make one directory whose parent exists; fine when it is there."""
+        ...
+
+    def sync_directory(self, path: Path) -> None:
+        """Make names made, moved and removed inside `path` durable."""
+        ...
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names inside a directory, sorted; none when it does not exist."""
+        ...
+
+    def read(self, path: Path) -> bytes | None:
+        """Return a file's bytes; None when there is no such file."""
+        ...
+
+    def size(self, path: Path) -> int | None:
+        """Return a file's size in bytes; None when there is no such file."""
+        ...
+
+    def modified(self, path: Path) -> datetime:
+        """Return when a file was last written, aware, UTC."""
+        ...
+
+    def sha256(self, path: Path) -> str | None:
+        """Return the hex SHA-256 of a file's bytes; None when there is no such file."""
+        ...
+
+    def free_bytes(self, path: Path) -> int:
+        """Return the room that the file system still gives to this user."""
+        ...
+
+    def create(self, path: Path) -> int:
+        """Open a new file for writing and return its handle; FileExistsError when the name is taken."""
+        ...
+
+    def open(self, path: Path) -> int:
+        """Open an existing file for writing and return its handle."""
+        ...
+
+    def write(self, handle: int, data: bytes, offset: int) -> None:
+        """Write all of `data` at `offset`."""
+        ...
+
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file down to `size` bytes."""
+        ...
+
+    def sync(self, handle: int) -> None:
+        """Make the file's content durable; DiskFailed when it refuses: the bytes' fate is unknown from then on."""
+        ...
+
+    def close(self, handle: int) -> None:
+        """Give the handle back; says nothing about durability."""
+        ...
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Move a file within the file system, in one step, replacing `target`."""
+        ...
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file; fine when it is not there."""
+        ...
+
+    def allocate(self, handle: int, size: int) -> None:
+        """Take `size` bytes of room for the file for real."""
+        ...
+
+
+class LocalDisk:
+    """The disk of this machine."""
+
+    @contextmanager
+    def lock(self, path: Path) -> Iterator[None]:
+        """Hold `path` by flock(2), which ends with the process however it ends."""
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise ElementBusy from error
+        finally:
+            os.close(handle)
+
+    def make_directory(self, path: Path) -> None:
+        """Make one directory with mode 0700; fine when it is there."""
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+    def sync_directory(self, path: Path) -> None:
+        """Make names inside `path` durable."""
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sync(handle)
+        finally:
+            os.close(handle)
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names inside a directory, sorted."""
+        try:
+            return sorted(entry.name for entry in path.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def read(self, path: Path) -> bytes | None:
+        """Return a file's bytes, or None."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(handle, "rb") as file:
+            return file.read()
+
+    def size(self, path: Path) -> int | None:
+        """Return a file's size, or None."""
+        try:
+            return path.lstat().st_size
+        except FileNotFoundError:
+            return None
+
+    def modified(self, path: Path) -> datetime:
+        """Return the time of the last write."""
+        return datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+
+    def sha256(self, path: Path) -> str | None:
+        """Return the digest of a file's bytes, or None."""
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(handle, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def free_bytes(self, path: Path) -> int:
+        """Return the room for unprivileged users, which is what an agent should count on."""
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
+
+    def create(self, path: Path) -> int:
+        """Open a new file with mode 0600."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+    def open(self, path: Path) -> int:
+        """Open an existing file for writing."""
+        return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def write(self, handle: int, data: bytes, offset: int) -> None:
+        """Write all of `data` at `offset`; the kernel may take it in pieces."""
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(handle, rest, offset)
+            rest, offset = rest[written:], offset + written
+
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file down."""
+        os.ftruncate(handle, size)
+
+    def sync(self, handle: int) -> None:
+        """Make content durable, and the size that is needed to read it, through the drive's own cache too."""
+        try:
+            if sys.platform == "darwin":
+                fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            else:
+                os.fdatasync(handle)
+        except OSError as error:
+            msg = f"A sync failed: {error.strerror}."
+            raise DiskFailed(msg) from error
+
+    def close(self, handle: int) -> None:
+        """Give the handle back."""
+        os.close(handle)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Move a file in one step."""
+        source.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink(missing_ok=True)
+
+    def allocate(self, handle: int, size: int) -> None:
+        """Take room for real; where the system has no call for it, by writing zeros."""
+        if sys.platform == "darwin":
+            for offset in range(0, size, CHUNK_BYTES):
+                self.write(handle, bytes(min(CHUNK_BYTES, size - offset)), offset)
+        elif size:
+            os.posix_fallocate(handle, 0, size)
+
+
+def write_synced(disk: Disk, path: Path, data: bytes) -> None:
+    """Write a new file and make its content (not yet its name) durable."""
+    handle = disk.create(path)
+    try:
+        disk.write(handle, data, 0)
+        disk.sync(handle)
+    finally:
+        disk.close(handle)
+
+
+def replace(disk: Disk, path: Path, data: bytes, scratch: Path) -> None:
+    """Replace `path` by `data`, all or nothing, durably; `scratch` is a free name on the same file system."""
+    disk.unlink(scratch)
+    write_synced(disk, scratch, data)
+    disk.rename(scratch, path)
+    disk.sync_directory(path.parent)
+
+
+def make_directories(disk: Disk, root: Path, relative: str) -> None:
+    """Make `relative` below `root`, every level durable.
+
+    Each parent is synced even when the directory is there already: another commit may have made it a moment ago and
+    not have synced it yet.
+    """
+    here = root
+    for part in Path(relative).parts:
+        disk.make_directory(here / part)
+        disk.sync_directory(here)
+        here /= part

@@ -1,0 +1,64 @@
+"""Finding a version on the disk by its id alone: attributes, their exact bytes, and the body's path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.attributes import Attributes
+from schemas.errors import BodyDamaged, Malformed, SealBroken
+from storage_agent.files import Disk
+from storage_agent.layout import Folders, attr_name, directory_of
+from storage_agent.memory import Memory
+from storage_agent.placing import Placer
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """One version: parsed and exact attributes, and where the body lies at this moment."""
+
+    attributes: Attributes
+    attr: bytes
+    body: Path
+
+
+class Holdings:
+    """Reads what is committed; from the journal's record while the files are on their way into place."""
+
+    def __init__(self, disk: Disk, folders: Folders, memory: Memory, placer: Placer) -> None:
+        self._disk = disk
+        self._folders = folders
+        self._memory = memory
+        self._placer = placer
+
+    def find(self, document_id: str, version: int) -> StoredDocument | None:
+        """Return a version, or None when this element does not hold it.
+
+        SealBroken when its attributes are damaged, BodyDamaged when the body is missing or has another size.
+        """
+        unsettled = self._memory.unsettled.get((document_id, version))
+        if unsettled is not None:
+            attr = unsettled.committed.attr.encode()
+            return StoredDocument(Attributes.from_sealed(attr), attr, self._placer.body_path(unsettled.committed))
+        return self._read(document_id, version)
+
+    def _read(self, document_id: str, version: int) -> StoredDocument | None:
+        try:
+            directory = self._folders.root / directory_of(document_id)
+            name = attr_name(document_id, version)
+        except Malformed:
+            return None
+        attr = self._disk.read(directory / name)
+        if attr is None:
+            return None
+        attributes = Attributes.from_sealed(attr)
+        if (attributes.document_id, attributes.version) != (document_id, version):
+            raise SealBroken("An attribute file lies under the name of another document.")
+        return StoredDocument(attributes, attr, self._body(directory, attributes))
+
+    def _body(self, directory: Path, attributes: Attributes) -> Path:
+        body = directory / Path(attributes.content.stored_name).name
+        size = self._disk.size(body)
+        if size != attributes.content.size:
+            found = "is missing" if size is None else f"has {size} bytes"
+            msg = f"The body of document {attributes.document_id} {found}; {attributes.content.size} are promised."
+            raise BodyDamaged(msg)
+        return body

@@ -1,0 +1,142 @@
+"""What the journal makes an agent remember: the fold of its entries, live and after a restart the same."""
+
+from datetime import datetime
+
+from storage_agent.entries import (
+    Abandoned,
+    Acknowledged,
+    Announced,
+    Carried,
+    Command,
+    Committed,
+    Entry,
+    Materialised,
+    Note,
+    Passed,
+    Refused,
+    Replied,
+    StoredPosition,
+    Telling,
+    Unsettled,
+    Waiting,
+)
+from storage_agent.ledger import Ledger
+
+REPLIED_KEPT = 4096
+
+Key = tuple[str, int]
+
+
+class Memory:
+    """Everything durable that is needed at hand. Only entries that are synced are applied."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.notes: dict[str, Note] = {}
+        self.commands: dict[str, Command] = {}
+        self.offsets: dict[int, int] = {}
+        self.waiting: dict[int, Waiting] = {}
+        self.unsettled: dict[Key, Unsettled] = {}
+        self.announced_epoch = 0
+        # The newest answered commands: one that is read again at another place is told by its id.
+        self._replied: dict[str, None] = {}
+
+    def apply(self, number: int, entry: Entry) -> None:
+        """Take one entry in; `number` is its place in the journal."""
+        if isinstance(entry, Telling):
+            self._tell(number, entry)
+        match entry:
+            case Carried():
+                self._begin(entry)
+            case Committed():
+                self.unsettled[entry.document_id, entry.version] = Unsettled(number=number, committed=entry)
+            case Announced():
+                self.announced_epoch = entry.mode_epoch
+            case Note():
+                self.note(entry)
+            case Command():
+                self.commands[entry.command_id] = entry
+                self._read(entry.position)
+            case Passed():
+                self._read(entry.position)
+            case Materialised():
+                self.settle(entry.document_id, entry.version)
+            case Acknowledged():
+                self.waiting = {n: waiting for n, waiting in self.waiting.items() if n > entry.through}
+
+    def note(self, note: Note) -> None:
+        """Remember the last refusal of a ticket that is not spent."""
+        if self.ledger.get(note.ticket_id) is None:
+            self.notes[note.ticket_id] = note
+
+    def settle(self, document_id: str, version: int) -> None:
+        """Take note that a version's files are in place."""
+        self.unsettled.pop((document_id, version), None)
+
+    def acknowledge(self, number: int) -> None:
+        """Take note that Kafka has all records of entry `number`."""
+        self.waiting.pop(number, None)
+
+    def knows_command(self, command_id: str) -> bool:
+        """Tell whether the command was journalled before."""
+        return command_id in self.commands or command_id in self._replied
+
+    def released(self, most: int) -> list[Waiting]:
+        """Return up to `most` waiting entries, in order, that may go out: none whose files are not in place."""
+        held = {unsettled.number for unsettled in self.unsettled.values()}
+        found: list[Waiting] = []
+        for number, waiting in self.waiting.items():
+            if len(found) == most:
+                break
+            if number not in held:
+                found.append(waiting)
+        return found
+
+    def needed_from(self, next_number: int) -> int:
+        """Return the lowest entry number that something still waits for; `next_number` when nothing does."""
+        numbers = (*self.waiting, *(unsettled.number for unsettled in self.unsettled.values()))
+        return min(numbers, default=next_number)
+
+    def carry(self, now: datetime, previous: str) -> Carried:
+        """Return all of it as the head of a new segment, without what has expired."""
+        self.ledger.forget_expired(now)
+        self.notes = {key: note for key, note in self.notes.items() if note.expires_at > now}
+        return Carried(
+            at=now,
+            previous=previous,
+            answers=self.ledger.answers(),
+            notes=tuple(self.notes.values()),
+            commands=tuple(self.commands.values()),
+            replied=tuple(self._replied),
+            offsets={str(partition): offset for partition, offset in self.offsets.items()},
+            waiting=tuple(self.waiting.values()),
+            unsettled=tuple(self.unsettled.values()),
+            announced_epoch=self.announced_epoch,
+        )
+
+    def _begin(self, carried: Carried) -> None:
+        self.ledger = Ledger(carried.answers)
+        self.notes = {note.ticket_id: note for note in carried.notes}
+        self.commands = {command.command_id: command for command in carried.commands}
+        self.offsets = {int(partition): offset for partition, offset in carried.offsets.items()}
+        self.waiting = {waiting.number: waiting for waiting in carried.waiting}
+        self.unsettled = {(u.committed.document_id, u.committed.version): u for u in carried.unsettled}
+        self.announced_epoch = carried.announced_epoch
+        self._replied = dict.fromkeys(carried.replied)
+
+    def _tell(self, number: int, entry: Telling) -> None:
+        self.waiting[number] = Waiting(number=number, at=entry.at, lane=entry.lane, records=entry.records)
+        if isinstance(entry, Committed | Refused | Abandoned):
+            self.ledger.record(entry.answer)
+            self.notes.pop(entry.answer.ticket_id, None)
+        if isinstance(entry, Abandoned | Replied):
+            self._finish(entry.command_id)
+
+    def _finish(self, command_id: str) -> None:
+        self.commands.pop(command_id, None)
+        self._replied[command_id] = None
+        while len(self._replied) > REPLIED_KEPT:
+            del self._replied[next(iter(self._replied))]
+
+    def _read(self, position: StoredPosition) -> None:
+        self.offsets[position.partition] = max(self.offsets.get(position.partition, 0), position.offset + 1)

@@ -1,0 +1,103 @@
+"""Opening an element: the lock, its identity, recovery, the journal's writer, and an orderly end with a checkpoint."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from infra.runtime.clock import Clock
+from infra.runtime.settings_sections import AgentSettings
+from schemas.elements import ElementIdentity
+from storage_agent import facts
+from storage_agent.commitment import stored
+from storage_agent.documents import Documents
+from storage_agent.element import hold_element, open_element
+from storage_agent.entries import Announced
+from storage_agent.files import Disk, LocalDisk
+from storage_agent.gate import DiskGate
+from storage_agent.journal import Journal
+from storage_agent.layout import Folders
+from storage_agent.outbox import Outbox
+from storage_agent.parts import Parts
+from storage_agent.placing import Placer
+from storage_agent.recovery import Recovered, recover
+from storage_agent.reserve import Reserve
+from storage_agent.staging import Stagings
+
+RECOVERY_SECONDS = 600.0
+
+
+@asynccontextmanager
+async def open_documents(
+    root: Path, settings: AgentSettings, clock: Clock, disk: Disk | None = None
+) -> AsyncIterator[Documents]:
+    """Hold the element in `root` for a block, recovered and writing; after an orderly end the plain files are complete.
+
+    ElementBusy when another agent holds it; SealBroken, JournalDamaged, BodyDamaged when it must not start.
+    """
+    disk = disk or LocalDisk()
+    with hold_element(disk, root):
+        identity, recovered = await DiskGate(RECOVERY_SECONDS).call(_prepare, disk, root, settings, clock.now())
+        parts = _assemble(disk, root, settings, clock, identity, recovered)
+        await parts.gate.call(parts.reserve.take)
+        writer = asyncio.create_task(parts.journal.run(), name="journal")
+        documents = Documents(parts)
+        try:
+            await _catch_up(parts, recovered)
+            yield documents
+        finally:
+            await _end(parts, documents, writer)
+
+
+def _prepare(disk: Disk, root: Path, settings: AgentSettings, now: datetime) -> tuple[ElementIdentity, Recovered]:
+    identity = open_element(disk, root, settings, now)
+    return identity, recover(disk, root, now)
+
+
+def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
+    disk: Disk, root: Path, settings: AgentSettings, clock: Clock, identity: ElementIdentity, recovered: Recovered
+) -> Parts:
+    folders, gate, memory = Folders(root), DiskGate(), recovered.memory
+    reserve = Reserve(disk, folders.journal, settings.reserve_bytes)
+    journal = Journal(disk, gate, reserve, memory, recovered.tail, clock)
+    return Parts(
+        disk=disk,
+        gate=gate,
+        clock=clock,
+        folders=folders,
+        identity=identity,
+        memory=memory,
+        journal=journal,
+        reserve=reserve,
+        outbox=Outbox(memory, journal, gate, clock, settings.outbox_entries_max),
+        stagings=Stagings(disk, gate, reserve, folders.staging, clock),
+        placer=Placer(disk, folders),
+    )
+
+
+async def _catch_up(parts: Parts, recovered: Recovered) -> None:
+    """Tell the journal what recovery has done, and the log that the element exists in this mode, once per epoch."""
+    for materialised in recovered.redone:
+        parts.journal.append_lazily(materialised)
+    identity, announced = parts.identity, parts.memory.announced_epoch
+    if announced < identity.mode_epoch:
+        fact = facts.element_announced(identity, known=announced > 0)
+        await parts.journal.append(
+            Announced(
+                at=parts.clock.now(),
+                lane=identity.element_id,
+                records=stored((fact,), None),
+                mode_epoch=identity.mode_epoch,
+            )
+        )
+
+
+async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None]) -> None:
+    """Finish what has begun, write what is queued, carry it over; after a failure of the disk leave all as it is."""
+    await documents.settle()
+    parts.journal.close()
+    await asyncio.wait({writer})
+    if parts.gate.failure() is None:
+        await parts.journal.checkpoint()
+        parts.journal.release()

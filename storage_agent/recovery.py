@@ -1,0 +1,90 @@
+"""What a start does before anything else: read the journal, cut its torn tail, redo commits, sweep. Idempotent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from storage_agent.entries import Carried, Materialised
+from storage_agent.files import Disk
+from storage_agent.journal import UNFINISHED, Tail, begin_segment, segment_names
+from storage_agent.layout import Folders
+from storage_agent.memory import Memory
+from storage_agent.placing import Placer
+from storage_agent.segments import GENESIS, Scan, scan
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What is known after a recovery; `redone` is to be told to the journal."""
+
+    memory: Memory
+    tail: Tail
+    redone: tuple[Materialised, ...]
+
+
+def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
+    """Bring the element in order; JournalDamaged or BodyDamaged when that cannot be done without losing a commit.
+
+    Afterwards every committed version has both files in place, and `staging/` is empty.
+    """
+    folders = Folders(root)
+    _sweep_unfinished_segments(disk, folders.journal)
+    memory = Memory()
+    names = segment_names(disk, folders.journal)
+    if names:
+        tail = _read(disk, folders.journal / names[-1], memory)
+    else:
+        tail = begin_segment(disk, folders.journal, 1, Carried(at=now, previous=GENESIS))
+    redone = _redo(disk, folders, memory)
+    _sweep_staging(disk, folders.staging)
+    return Recovered(memory, tail, redone)
+
+
+def _read(disk: Disk, path: Path, memory: Memory) -> Tail:
+    """Fold the newest segment: its head carries all that the older ones leave to remember."""
+    data = disk.read(path) or b""
+    found = scan(data)
+    if found.good_bytes < len(data):
+        _cut(disk, path, found.good_bytes)
+    for line in found.lines:
+        for number, entry in enumerate(line.entries, line.number):
+            memory.apply(number, entry)
+    return Tail(path, found.good_bytes, found.digest, found.next_number, _head_bytes(data, found))
+
+
+def _head_bytes(data: bytes, found: Scan) -> int:
+    return found.good_bytes if len(found.lines) == 1 else data.index(b"\n") + 1
+
+
+def _cut(disk: Disk, path: Path, size: int) -> None:
+    handle = disk.open(path)
+    try:
+        disk.truncate(handle, size)
+        disk.sync(handle)
+    finally:
+        disk.close(handle)
+
+
+def _redo(disk: Disk, folders: Folders, memory: Memory) -> tuple[Materialised, ...]:
+    placer = Placer(disk, folders)
+    redone = []
+    for unsettled in tuple(memory.unsettled.values()):
+        committed = unsettled.committed
+        placer.redo(committed)
+        memory.settle(committed.document_id, committed.version)
+        redone.append(Materialised(document_id=committed.document_id, version=committed.version))
+    return tuple(redone)
+
+
+def _sweep_staging(disk: Disk, staging: Path) -> None:
+    names = disk.names(staging)
+    for name in names:
+        disk.unlink(staging / name)
+    if names:
+        disk.sync_directory(staging)
+
+
+def _sweep_unfinished_segments(disk: Disk, journal: Path) -> None:
+    for name in disk.names(journal):
+        if name.endswith(UNFINISHED):
+            disk.unlink(journal / name)

@@ -1,0 +1,192 @@
+"""Bytes on their way in: one file per PUT, hashed as it grows, durable before it may be committed."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.runtime.clock import Clock
+from schemas.errors import InsufficientStorage, Malformed, SizeMismatch, Stopping, UploadAbandonedError
+from schemas.identifiers import is_uuid
+from schemas.ticket import UploadTicket
+from storage_agent.files import Disk
+from storage_agent.gate import DiskGate
+from storage_agent.reserve import Reserve
+
+BUFFER_BYTES = 256 * 1024
+ARRIVING_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A finished, durable body in `staging/`: size in bytes, hex SHA-256."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+class StagingFile:
+    """The body of one PUT. Chunks are gathered, so that the disk sees few, large writes."""
+
+    def __init__(self, ticket: UploadTicket, path: Path, handle: int, stagings: "Stagings") -> None:
+        self.ticket = ticket
+        self.path = path
+        self.received = 0
+        self.last_byte_at = stagings.clock.monotonic()
+        self._stagings = stagings
+        self._handle: int | None = handle
+        self._written = 0
+        self._buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._lock = asyncio.Lock()
+        self._revoked = False
+        self._taken = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Take more bytes; SizeMismatch beyond the ticket's size, UploadAbandonedError once it was given up.
+
+        InsufficientStorage when the disk is full. After any error only `discard` is left to call.
+        """
+        async with self._lock:
+            self._require_open()
+            if self.received + len(chunk) > self.ticket.size:
+                msg = f"More bytes arrive than the {self.ticket.size} that were announced. Nothing is kept."
+                raise SizeMismatch(msg)
+            self.received += len(chunk)
+            self.last_byte_at = self._stagings.clock.monotonic()
+            self._buffer += chunk
+            if len(self._buffer) >= BUFFER_BYTES:
+                await self._flush()
+
+    async def finish(self) -> Staged:
+        """Make the body durable; fewer bytes than announced are not an error here, the commit decides."""
+        async with self._lock:
+            self._require_open()
+            await self._flush()
+            await self._stagings.gate.call(self._seal)
+            return Staged(self.path, self.received, self._digest.hexdigest())
+
+    async def discard(self) -> None:
+        """Remove the file; nothing to do once a commit has taken it, or when called again."""
+        async with self._lock:
+            self._stagings.forget(self)
+            if not self._taken and self._stagings.gate.failure() is None:
+                await self._stagings.gate.call(self._remove)
+
+    async def revoke(self) -> None:
+        """Give the upload up from the other side: later writes and `finish` raise UploadAbandonedError."""
+        self._revoked = True
+        await self.discard()
+
+    def take(self) -> None:
+        """Hand the file to a commit, which moves or removes it."""
+        self._taken = True
+
+    @property
+    def promised(self) -> int:
+        """Return how many announced bytes are not on the disk yet."""
+        return max(self.ticket.size - self._written, 0)
+
+    def _require_open(self) -> None:
+        if self._revoked:
+            raise UploadAbandonedError
+        if self._handle is None:
+            raise Stopping("The upload's file is closed. Send it again with the same ticket.")
+
+    async def _flush(self) -> None:
+        if self._buffer:
+            chunk, self._buffer = bytes(self._buffer), bytearray()
+            await self._stagings.gate.call(self._append, chunk)
+
+    def _append(self, chunk: bytes) -> None:
+        if self._handle is not None:
+            self._stagings.disk.write(self._handle, chunk, self._written)
+            self._digest.update(chunk)
+            self._written += len(chunk)
+
+    def _seal(self) -> None:
+        if self._handle is not None:
+            self._stagings.disk.sync(self._handle)
+        self._close()
+        self._stagings.disk.sync_directory(self.path.parent)
+
+    def _remove(self) -> None:
+        self._close()
+        self._stagings.disk.unlink(self.path)
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            self._stagings.disk.close(self._handle)
+            self._handle = None
+
+
+class Stagings:
+    """All files that are being received, and the room that is promised to them."""
+
+    def __init__(self, disk: Disk, gate: DiskGate, reserve: Reserve, folder: Path, clock: Clock) -> None:
+        self.disk = disk
+        self.gate = gate
+        self.clock = clock
+        self._reserve = reserve
+        self._folder = folder
+        self._open: list[StagingFile] = []
+
+    def require_room(self, size: int) -> None:
+        """Raise InsufficientStorage unless `size` bytes fit beside the reserve and all that is promised."""
+        promised = sum(file.promised for file in self._open)
+        needed = size + self._reserve.owed() + promised
+        if self.disk.free_bytes(self._folder) < needed:
+            msg = f"The element has no room for {size} bytes beside what is promised to other uploads."
+            raise InsufficientStorage(msg)
+
+    async def open(self, ticket: UploadTicket) -> StagingFile:
+        """Make the file of one PUT and promise it its room; InsufficientStorage, Malformed for a strange ticket id."""
+        if not is_uuid(ticket.ticket_id):
+            msg = "A ticket's id must be a uuid."
+            raise Malformed(msg)
+        if not self._reserve.held:
+            await self.gate.call(self._reserve.take)
+        self.require_room(ticket.size)
+        path = self._folder / f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
+        file = StagingFile(ticket, path, await self.gate.call(self.disk.create, path), self)
+        self._open.append(file)
+        return file
+
+    def arriving(self, ticket_id: str) -> int | None:
+        """Return how many bytes have arrived when some did within the last 15 seconds; None otherwise."""
+        recent = self.clock.monotonic() - ARRIVING_SECONDS
+        return max((f.received for f in self._of(ticket_id, lambda f: f.last_byte_at > recent)), default=None)
+
+    def deadline_passed(self, ticket_id: str) -> bool:
+        """Tell whether an open file's ticket is past the time that no renewal can move."""
+        now = self.clock.now()
+        return bool(self._of(ticket_id, lambda file: file.ticket.deadline_at_max <= now))
+
+    async def revoke(self, ticket_id: str) -> None:
+        """Remove all open files of a ticket that was given up."""
+        for file in self._of(ticket_id, lambda _: True):
+            await file.revoke()
+
+    @contextmanager
+    def taken(self, staged: Staged) -> Iterator[None]:
+        """Let a commit have the finished file: nobody else removes it. For the block it still counts as arriving."""
+        files = [file for file in self._open if file.path == staged.path]
+        for file in files:
+            file.take()
+        try:
+            yield
+        finally:
+            for file in files:
+                self.forget(file)
+
+    def forget(self, file: StagingFile) -> None:
+        """Stop counting a file that is finished or gone."""
+        if file in self._open:
+            self._open.remove(file)
+
+    def _of(self, ticket_id: str, wanted: Callable[[StagingFile], bool]) -> list[StagingFile]:
+        return [file for file in self._open if file.ticket.ticket_id == ticket_id and wanted(file)]
