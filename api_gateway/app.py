@@ -1,0 +1,173 @@
+"""Assembly of the gateway: doors, parts, routes, health, and the first start."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+
+import asyncpg
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from api_gateway.accounts import AccountDesk
+from api_gateway.bodies import BoundedBodies
+from api_gateway.bootstrap import Bootstrap
+from api_gateway.dependencies import Parts
+from api_gateway.discovery import RedisDiscovery
+from api_gateway.keyholder import FollowedKeys, Keyholder, Keys
+from api_gateway.passwords import Passwords
+from api_gateway.routes import accounts, auth, documents, elements, events, keys, operations, search, uploads
+from api_gateway.sessions import Sessions
+from api_gateway.views import PostgresViews
+from infra.runtime import kafka, postgres
+from infra.runtime.clock import Clock, SystemClock
+from infra.runtime.http import Check, operational_routes, traced
+from infra.runtime.installation import Installation
+from infra.runtime.keys import KeyFollower
+from infra.runtime.lifecycle import Process, Task
+from infra.runtime.metrics import Metrics
+from infra.runtime.problems import install_problem_handlers
+from infra.runtime.redis import open_redis
+from infra.runtime.security import ACCESS_LIFE_MAX, UPLOAD_LIFE_MAX
+from infra.runtime.settings import Settings
+from infra.runtime.telemetry import setup_telemetry
+from producers.publisher import Publisher, open_publisher
+from schemas.errors import ConfigurationInvalid
+
+NAME = "gateway"
+ROOMS = (auth, uploads, documents, search, operations, elements, events, accounts, keys)
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[Process]:
+    """Open the doors and build the gateway; ConfigurationInvalid for wrong topics or a missing installation key."""
+    setup_telemetry(NAME, settings.telemetry)
+    _refuse_lives_beyond_caps(settings)
+    installation = Installation.load(settings.installation_key_path)
+    await kafka.require_topics(settings.kafka)
+    metrics = Metrics()
+    async with (
+        postgres.open_pool(settings.postgres, f"artstore-{NAME}") as pool,
+        open_redis(settings.redis) as redis,
+        open_publisher(settings.kafka, f"artstore-{NAME}", metrics) as publisher,
+    ):
+        ground = _Ground(settings, installation, SystemClock(), metrics, pool, redis, publisher)
+        yield _process(ground)
+
+
+def make_app(parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """Return the HTTP interface over `parts`."""
+    app = FastAPI(
+        title="ArtStore",
+        summary="An archive that keeps documents for decades.",
+        version=version("artstore"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    install_problem_handlers(app)
+    app.router.routes.extend(operational)
+    for room in ROOMS:
+        app.include_router(room.router)
+    app.add_middleware(BoundedBodies)
+    return traced(app, metrics)
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What the gateway stands on: settings, the installation's key, time, numbers, and the open doors."""
+
+    settings: Settings
+    installation: Installation
+    clock: Clock
+    metrics: Metrics
+    pool: asyncpg.Pool
+    redis: Redis
+    publisher: Publisher
+
+
+def _process(ground: _Ground) -> Process:
+    settings = ground.settings
+    keyholder = Keyholder(ground.installation)
+    follower = KeyFollower(settings.kafka, settings.home / "keys" / f"ring-{NAME}.json", keyholder.take)
+    parts = _parts(ground, FollowedKeys(follower, keyholder))
+    bootstrap = Bootstrap(
+        views=parts.views,
+        publisher=ground.publisher,
+        accounts=parts.accounts,
+        installation=ground.installation,
+        keyholder=keyholder,
+        keys_known=follower.caught_up,
+        clock=ground.clock,
+        password_file=settings.home / "admin-password",
+        given_password=settings.bootstrap.admin_password,
+    )
+    checks = _checks(ground, keyholder, bootstrap)
+    return Process(
+        name=NAME,
+        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics)),
+        host=settings.gateway.host,
+        port=settings.gateway.port,
+        tasks=(Task("keys", follower.run), Task("bootstrap", bootstrap.run)),
+        stop_seconds=settings.gateway.stop_seconds,
+    )
+
+
+def _parts(ground: _Ground, keys: Keys) -> Parts:
+    settings, clock = ground.settings, ground.clock
+    views = PostgresViews(ground.pool)
+    passwords = Passwords()
+    return Parts(
+        clock=clock,
+        views=views,
+        discovery=RedisDiscovery(ground.redis, views),
+        publisher=ground.publisher,
+        keys=keys,
+        sessions=Sessions(
+            views=views,
+            keys=keys,
+            passwords=passwords,
+            installation=ground.installation,
+            clock=clock,
+            metrics=ground.metrics,
+            token_seconds=settings.gateway.access_token_seconds,
+            issuer=settings.security.issuer,
+        ),
+        accounts=AccountDesk(ground.publisher, passwords, ground.installation, clock),
+        issuer=settings.security.issuer,
+        upload_deadline=timedelta(seconds=settings.gateway.upload_deadline_seconds),
+        upload_deadline_max=timedelta(seconds=settings.gateway.upload_deadline_seconds_max),
+    )
+
+
+def _checks(ground: _Ground, keyholder: Keyholder, bootstrap: Bootstrap) -> Mapping[str, Check]:
+    """Redis is not among them: without it the views tell where the elements are."""
+
+    async def key() -> str | None:
+        return None if keyholder.active(ground.clock.now()) else "no signing key is in force yet"
+
+    async def first_start() -> str | None:
+        return None if bootstrap.done.is_set() else "waiting for the first key and the first administrator"
+
+    return {
+        "kafka": lambda: kafka.ping(ground.settings.kafka),
+        "postgres": lambda: postgres.ping(ground.pool),
+        "signing_key": key,
+        "bootstrap": first_start,
+    }
+
+
+def _refuse_lives_beyond_caps(settings: Settings) -> None:
+    """Refuse settings that would make this gateway sign what no verifier believes."""
+    for name, seconds, cap in (
+        ("ACCESS_TOKEN_SECONDS", settings.gateway.access_token_seconds, ACCESS_LIFE_MAX),
+        ("UPLOAD_DEADLINE_SECONDS_MAX", settings.gateway.upload_deadline_seconds_max, UPLOAD_LIFE_MAX),
+    ):
+        if seconds > cap.total_seconds():
+            message = f"ARTSTORE_GATEWAY__{name} is {seconds:g}; verifiers believe at most {cap.total_seconds():g}."
+            raise ConfigurationInvalid(message)

@@ -1,0 +1,38 @@
+"""Putting requests into the saga inbox: acknowledged in time, and then known to the views."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from api_gateway.ports import Operation, Views
+from schemas.errors import LogUnavailable, ViewsBehind
+
+PUBLISH_SECONDS = 5.0
+KNOWN_SECONDS = 2.0
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.025, 0.1
+
+
+@asynccontextmanager
+async def acknowledgement() -> AsyncIterator[None]:
+    """Give what is published inside five seconds; LogUnavailable afterwards."""
+    try:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise LogUnavailable from error
+
+
+async def until_known(views: Views, operation_id: str) -> Operation:
+    """Return the operation as soon as the views hold it; ViewsBehind when they do not within two seconds.
+
+    What they hold then is the first request with this id, which is also the one that its saga has taken.
+    """
+    try:
+        async with asyncio.timeout(KNOWN_SECONDS):
+            pause = FIRST_PAUSE_SECONDS
+            while (known := await views.find_operation(operation_id)) is None:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LAST_PAUSE_SECONDS)
+            return known
+    except TimeoutError as error:
+        raise ViewsBehind(retry_after_seconds=1) from error

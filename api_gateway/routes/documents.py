@@ -1,0 +1,83 @@
+"""Documents: the list, one of them, and the way to its bytes and attributes at the agent."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import RedirectResponse
+
+from api_gateway.dependencies import PAGE_LIMIT, Cursor, Given, Limit, Parts, Reader
+from api_gateway.discovery import find
+from api_gateway.placement import is_online
+from api_gateway.ports import Document
+from api_gateway.tickets import download_url
+from schemas.api.body import Page
+from schemas.api.documents import DocumentBody
+from schemas.errors import AgentUnavailable, NotFound
+
+router = APIRouter(prefix="/api/v1/documents", tags=["documents"])
+
+
+@router.get("")
+async def list_documents(
+    _who: Reader, parts: Given, limit: Limit = PAGE_LIMIT, cursor: Cursor = None
+) -> Page[DocumentBody]:
+    """List documents, newest first."""
+    return await parts.views.list_documents(limit, cursor)
+
+
+@router.get("/{document_id}", response_model=DocumentBody)
+async def show_document(
+    document_id: str, _who: Reader, parts: Given, if_none_match: Annotated[str | None, Header()] = None
+) -> Response:
+    """Show a document's newest version; 304 when the client has this very state of it."""
+    document = await _found(parts, document_id)
+    tag = etag_of(document)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if if_none_match is not None and is_named(tag, if_none_match):
+        return Response(status_code=304, headers=headers)
+    body = json.dumps(jsonable_encoder(document.body), ensure_ascii=False, separators=(",", ":"))
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.api_route("/{document_id}/content", methods=["GET", "HEAD"], status_code=307, response_class=RedirectResponse)
+async def locate_content(document_id: str, who: Reader, parts: Given) -> Response:
+    """Send the client to the agent that holds the bytes, with a ticket of 60 seconds."""
+    return await _redirect(parts, document_id, "content", who.subject)
+
+
+@router.api_route(
+    "/{document_id}/attributes", methods=["GET", "HEAD"], status_code=307, response_class=RedirectResponse
+)
+async def locate_attributes(document_id: str, who: Reader, parts: Given) -> Response:
+    """Send the client to the agent that holds the sealed `attr.json`, with a ticket of 60 seconds."""
+    return await _redirect(parts, document_id, "attributes", who.subject)
+
+
+def etag_of(document: Document) -> str:
+    """Return the strong entity tag: the seal covers everything but the element's mode of now, which is said beside."""
+    return f'"sha256:{document.attr_sha256}/{document.body.mode or "unknown"}"'
+
+
+def is_named(tag: str, if_none_match: str) -> bool:
+    """Tell whether If-None-Match names this tag (RFC 9110 section 13.1.2: compared weakly)."""
+    named = [name.strip().removeprefix("W/") for name in if_none_match.split(",")]
+    return "*" in named or tag in named
+
+
+async def _found(parts: Parts, document_id: str) -> Document:
+    document = await parts.views.find_document(document_id)
+    if document is None:
+        raise NotFound
+    return document
+
+
+async def _redirect(parts: Parts, document_id: str, part: str, subject: str) -> Response:
+    document = await _found(parts, document_id)
+    element = await find(parts.discovery, document.body.element_id)
+    now = parts.clock.now()
+    if element is None or not is_online(element, now):
+        raise AgentUnavailable
+    url = download_url(parts.keys.signing_key(now), document, element, part, subject, now, parts.issuer)
+    return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})

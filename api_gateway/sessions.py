@@ -1,0 +1,61 @@
+"""Signing in: login and password against the account in the views, answered by an access token."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from api_gateway.keyholder import Keys
+from api_gateway.passwords import Passwords
+from api_gateway.ports import Account, Views
+from infra.runtime.clock import Clock
+from infra.runtime.installation import Installation
+from infra.runtime.metrics import Metrics
+from infra.runtime.security import AccessClaims, sign_token
+from schemas.api.auth import TokenBody
+from schemas.errors import InvalidCredentials
+
+LOGIN_MAX, PASSWORD_MAX = 256, 1024
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Everything that signing in needs."""
+
+    views: Views
+    keys: Keys
+    passwords: Passwords
+    installation: Installation
+    clock: Clock
+    metrics: Metrics
+    token_seconds: int
+    issuer: str
+
+    async def sign_in(self, login: str, password: str) -> TokenBody:
+        """Return a token; InvalidCredentials, after the same time whether the login exists or not."""
+        account = await self._verified(login, password)
+        self.metrics.sign_ins.labels("refused" if account is None else "ok").inc()
+        if account is None:
+            raise InvalidCredentials
+        token = self._token(account, self.clock.now())
+        return TokenBody(access_token=token, expires_in=self.token_seconds)
+
+    async def _verified(self, login: str, password: str) -> Account | None:
+        if not _is_plausible(login, LOGIN_MAX) or not _is_plausible(password, PASSWORD_MAX):
+            return None
+        account = await self.views.find_account(login)
+        if account is None:
+            await self.passwords.refuse(password)
+            return None
+        hashed = self.installation.unwrap(account.sealed_password, account.account_id).decode()
+        return account if await self.passwords.matches(hashed, password) else None
+
+    def _token(self, account: Account, now: datetime) -> str:
+        claims = AccessClaims(
+            subject=account.account_id, login=account.login, full_name=account.full_name, role=account.role
+        )
+        expires_at = now + timedelta(seconds=self.token_seconds)
+        return sign_token(self.keys.signing_key(now), claims, now, expires_at, issuer=self.issuer)
+
+
+def _is_plausible(text: str, longest: int) -> bool:
+    """NUL is the one character that the database has no place for."""
+    return 0 < len(text) <= longest and "\0" not in text
