@@ -1,0 +1,1 @@
+"""View accounts: who may sign in."""

@@ -1,0 +1,54 @@
+"""Where the projector puts records that it gives up: the dead-letter topics, acknowledged before it goes on."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from infra.runtime.kafka import open_producer, translated_errors
+from infra.runtime.metrics import Metrics
+from infra.runtime.settings_sections import KafkaSettings
+from projections.batch import is_ours
+from schemas.envelope import Record
+
+
+class DeadLetters(Protocol):
+    """Takes what cannot be understood."""
+
+    async def put(self, letters: Sequence[Record]) -> None:
+        """Keep the letters; returns once they are acknowledged. LogUnavailable: put the same ones again."""
+        ...
+
+
+class KafkaDeadLetters:
+    """Dead letters on Kafka. They are rare, so each bunch opens a producer of its own."""
+
+    def __init__(self, settings: KafkaSettings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+
+    async def put(self, letters: Sequence[Record]) -> None:
+        """Send those that are the projector's to write; the others are told in the log of this program."""
+        mine = [record for record in letters if is_ours(record)]
+        if mine:
+            async with open_producer(self._settings, "artstore-projector-letters") as producer:
+                for record in mine:
+                    headers = [(name, value.encode()) for name, value in record.headers.items()]
+                    with translated_errors():
+                        await producer.send_and_wait(record.topic, record.value, record.key, headers=headers)
+        log = structlog.get_logger("artstore.views")
+        for record in letters:
+            self._metrics.dead_letters.labels(record.topic).inc()
+            causes = {name: value for name, value in record.headers.items() if name.startswith("dl_")}
+            log.warning("record_given_up", kept=is_ours(record), **causes)
+
+
+class MemoryDeadLetters:
+    """The shipped double: keeps them in memory."""
+
+    def __init__(self) -> None:
+        self.letters: list[Record] = []
+
+    async def put(self, letters: Sequence[Record]) -> None:
+        """Keep the letters."""
+        self.letters.extend(letters)

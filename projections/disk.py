@@ -1,0 +1,76 @@
+"""The disks as a source of views: every sealed `attr.json` and `element.json` below the roots, and those that broke."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from projections.documents import fold as documents
+from projections.elements import fold as elements
+from projections.tables import Row
+from schemas.errors import ConfigurationInvalid, SealBroken
+
+ELEMENT_FILE = "element.json"
+# A document may itself be called so; then its own name stands between version and ending.
+ATTRIBUTES = re.compile(r"[0-9a-f-]{36}\.v[0-9]+\.attr\.json")
+# Directories by the hour inside a document's id: year, month, day, hour. Staging, trash and the like are none.
+HOURS = "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]/[0-9][0-9]"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that is not what was sealed, or cannot be read: never dropped in silence."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+Found = tuple[Row, ...] | Broken
+
+
+def roots_in(home: Path, given: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Return the roots: the given ones, else every folder of `home/elements`. ConfigurationInvalid when one is none."""
+    roots = tuple(given) or tuple(sorted(path.parent for path in (home / "elements").glob(f"*/{ELEMENT_FILE}")))
+    if not roots:
+        message = f"There is no storage element in {home / 'elements'}: name its root with --root."
+        raise ConfigurationInvalid(message)
+    for root in roots:
+        if not (root / ELEMENT_FILE).is_file():
+            message = f"{root} is not the root of a storage element: it has no {ELEMENT_FILE}."
+            raise ConfigurationInvalid(message)
+    return roots
+
+
+def scan(roots: Iterable[Path]) -> Iterator[Found]:
+    """Read every sealed file below the roots, each as its rows or as broken, element by element, hour by hour."""
+    for root in roots:
+        yield _element(root / ELEMENT_FILE)
+        for hour in sorted(root.glob(HOURS)):
+            for path in sorted(hour.iterdir()):
+                if ATTRIBUTES.fullmatch(path.name):
+                    yield _document(path)
+
+
+def _element(path: Path) -> Found:
+    try:
+        return (elements.fold(path.read_bytes()),)
+    except (SealBroken, OSError) as error:
+        return Broken(path, _reason(error))
+
+
+def _document(path: Path) -> Found:
+    try:
+        rows = documents.fold(path.read_bytes())
+    except (SealBroken, OSError) as error:
+        return Broken(path, _reason(error))
+    document = rows[0]
+    if path.name != f"{document.document_id}.v{document.version}.attr.json":
+        return Broken(path, f"it lies under another name than that of document {document.document_id}")
+    return rows
+
+
+def _reason(error: SealBroken | OSError) -> str:
+    return error.detail if isinstance(error, SealBroken) else (error.strerror or str(error))

@@ -1,0 +1,1 @@
+"""View elements: the storage elements, their modes, and which of them are there."""

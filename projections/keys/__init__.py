@@ -1,0 +1,1 @@
+"""View keys: the keys that sign tokens."""

@@ -1,0 +1,55 @@
+"""The log as a whole: where it ends now, and everything before that folded into the rows of a view."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from aiokafka import TopicPartition
+
+from infra.runtime.kafka import open_reader, translated_errors
+from infra.runtime.settings_sections import KafkaSettings
+from projections.batch import Batch, RawRecord, fold_batch
+from projections.position import Partition
+from projections.tables import Row, kept
+from projections.view import View
+from schemas.envelope import Record
+
+QUIET_MILLISECONDS = 500
+SILENCE_SECONDS = 30.0
+RECORDS_AT_ONCE = 2000
+
+
+async def ends(settings: KafkaSettings, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    """Return the next offset per partition. LogUnavailable."""
+    wanted = [TopicPartition(topic, number) for topic, number in partitions]
+    async with open_reader(settings, "artstore-log-ends", wanted) as reader:
+        with translated_errors():
+            found = await reader.end_offsets(wanted)
+    return {(place.topic, place.partition): offset for place, offset in found.items()}
+
+
+async def folded(settings: KafkaSettings, view: View, topic: str) -> tuple[list[Row], list[Record]]:
+    """Return what the whole of `topic` comes to in a view, and dead letters of what cannot be read. LogUnavailable."""
+    partitions = [partition for partition in view.partitions if partition[0] == topic]
+    until = await ends(settings, partitions)
+    rows: list[Row] = []
+    letters: list[Record] = []
+    places = [TopicPartition(*partition) for partition in partitions]
+    async with open_reader(settings, f"artstore-log-{view.name}", places) as reader:
+        with translated_errors():
+            async with asyncio.timeout(SILENCE_SECONDS) as silence:
+                read = _plain(await reader.beginning_offsets(places))
+                while any(read[partition] < until[partition] for partition in partitions):
+                    polled = await reader.getmany(timeout_ms=QUIET_MILLISECONDS, max_records=RECORDS_AT_ONCE)
+                    for place, records in polled.items():
+                        raw = [RawRecord(each.offset, each.key, each.value, dict(each.headers)) for each in records]
+                        batch = Batch((place.topic, place.partition), read[place.topic, place.partition], raw)
+                        found = fold_batch(view, batch)
+                        rows += found.rows
+                        letters += found.letters
+                        read[batch.partition] = batch.end
+                        silence.reschedule(asyncio.get_running_loop().time() + SILENCE_SECONDS)
+    return kept(rows), letters
+
+
+def _plain(offsets: Mapping[TopicPartition, int]) -> dict[Partition, int]:
+    return {(place.topic, place.partition): offset for place, offset in offsets.items()}

@@ -1,0 +1,1 @@
+"""View operations: every request and how far its saga has come."""

@@ -1,0 +1,1 @@
+"""View texts: the words inside documents, fetched from the agents that extracted them."""

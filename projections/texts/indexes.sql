@@ -1,0 +1,1 @@
+CREATE INDEX texts_search ON texts USING gin (search);

@@ -1,0 +1,1 @@
+"""View timeline: every event of the log, decoded, for auditors."""
