@@ -28,7 +28,7 @@ def test_a_home_of_any_name_survives_the_supervisors_own_parser(tmp_path: Path, 
     assert set(programs) == {component.name for component in PROCESSES}
     gateway = programs["gateway"]
     assert gateway.command.endswith(" run/gateway.launch.json")
-    assert home / gateway.stdout_logfile == str(layout.log_of("gateway"))
+    assert home / gateway.stdout_logfile == layout.log_of("gateway")
     assert (gateway.autostart, gateway.startretries > 1_000_000, gateway.stopasgroup) == (False, True, True)
     assert (programs["postgres"].stopsignal, programs["postgres"].stopasgroup) == (2, False)
 
