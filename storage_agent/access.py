@@ -1,0 +1,63 @@
+"""Who may ask this agent for what: tickets and program secrets, verified here with no call to anybody."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from infra.runtime.clock import Clock
+from infra.runtime.installation import same_secret
+from infra.runtime.keys import KeyRing
+from infra.runtime.security import verify_download_ticket, verify_upload_ticket
+from schemas.errors import InvalidTicket, PermissionDenied, Unauthenticated
+from schemas.ticket import DownloadTicket, UploadTicket
+
+Ticket = TypeVar("Ticket", UploadTicket, DownloadTicket)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Verifies what requests bring. `ring` gives the signing keys as they are known now; `issuer` as in settings."""
+
+    ring: Callable[[], KeyRing]
+    element_id: str
+    clock: Clock
+    issuer: str
+    secret: str = field(repr=False)
+
+    def upload(self, request: Request) -> UploadTicket:
+        """Return the upload ticket; InvalidTicket, or PermissionDenied when it is for another document."""
+        verify = partial(verify_upload_ticket, issuer=self.issuer)
+        return _matched(request, verify(_bearer(request), self.ring(), self.element_id, self.clock.now()))
+
+    def download(self, request: Request) -> DownloadTicket:
+        """Return the download ticket, from the query or the header; errors as in `upload`."""
+        text = request.query_params.get("ticket") or _bearer(request)
+        ticket = verify_download_ticket(text, self.ring(), self.element_id, self.clock.now(), issuer=self.issuer)
+        return _matched(request, ticket)
+
+    def require_program(self, request: Request) -> None:
+        """Raise Unauthenticated unless another program of this installation asks."""
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not same_secret(self.secret, shown.strip()):
+            raise Unauthenticated("Texts are given to the programs of this installation only.")
+
+
+def wanted_version(request: Request) -> tuple[str, int]:
+    """Return document id and version of the path."""
+    return str(request.path_params["document_id"]), int(request.path_params["version"])
+
+
+def _matched(request: Request, ticket: Ticket) -> Ticket:
+    if (ticket.document_id, ticket.document_version) != wanted_version(request):
+        raise PermissionDenied("The ticket is for another document or version. Use it with the address it came with.")
+    return ticket
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise InvalidTicket("A ticket is needed. Ask the gateway for one and send it as `Authorization: Bearer`.")
+    return text.strip()

@@ -1,0 +1,188 @@
+"""GET and HEAD of a version's bytes, its attributes and its text: true ranges, strong tags, never whole in memory."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from email.utils import format_datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from infra.runtime.metrics import Metrics
+from infra.runtime.problems import problem_response
+from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable
+from storage_agent.access import Access, wanted_version
+from storage_agent.derived import on_disk, open_to_read, text_path
+from storage_agent.digests import digest_value, etag_of
+from storage_agent.disposition import attachment
+from storage_agent.documents import Documents
+from storage_agent.holdings import StoredDocument
+from storage_agent.modes import Verb, require
+from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
+
+PIECE_BYTES = 256 * 1024
+SEND_SECONDS = 60.0
+# The bytes of a version never change; who may see them can, so that nobody keeps them for others.
+UNCHANGING = "private, max-age=86400, immutable"
+HARMLESS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """The verb `download` over HTTP. `root` is the element's folder."""
+
+    documents: Documents
+    access: Access
+    root: Path
+    metrics: Metrics
+
+    async def content(self, request: Request) -> Response:
+        """Answer 200, 206, 304 or 416 with the document's bytes; ModeForbids where the mode gives attributes only."""
+        self.access.download(request)
+        require(self.documents.identity.mode, Verb.READ)
+        found, file = await self._opened(*wanted_version(request))
+        answer: Response | None = None
+        try:
+            answer = self._content(request, found, file)
+            return answer
+        finally:
+            if not isinstance(answer, FileSlice):
+                file.close()
+
+    async def attributes(self, request: Request) -> Response:
+        """Answer the sealed `attr.json`, byte for byte; every mode allows it."""
+        self.access.download(request)
+        require(self.documents.identity.mode, Verb.READ_ATTRIBUTES)
+        found = await self._found(*wanted_version(request))
+        sha256 = hashlib.sha256(found.attr).hexdigest()
+        headers = {
+            **HARMLESS,
+            "ETag": etag_of(sha256),
+            "Cache-Control": "private, no-cache",
+            "Repr-Digest": digest_value(sha256),
+        }
+        if names_etag(request.headers.get("if-none-match"), etag_of(sha256)):
+            return Response(status_code=304, headers=headers)
+        return Response(found.attr, headers=headers, media_type="application/json")
+
+    async def text(self, request: Request) -> Response:
+        """Answer the extracted text in UTF-8, to programs only; NotFound while there is none."""
+        self.access.require_program(request)
+        require(self.documents.identity.mode, Verb.READ_TEXT)
+        document_id, version = wanted_version(request)
+        try:
+            file = await on_disk(open_to_read, text_path(self.root, document_id, version))
+        except FileNotFoundError as error:
+            raise NotFound("There is no text of this version here.") from error
+        size = os.fstat(file.fileno()).st_size
+        headers = {**HARMLESS, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(size)}
+        return FileSlice(file, Span(0, size - 1), 200, headers, lambda _: None)
+
+    def _content(self, request: Request, found: StoredDocument, file: BinaryIO) -> Response:
+        content = found.attributes.content
+        etag = etag_of(content.sha256)
+        headers = _headers(found, etag)
+        asked = request.headers
+        if "if-match" in asked and not _matches_strongly(asked["if-match"], etag):
+            raise PreconditionFailed
+        if names_etag(asked.get("if-none-match"), etag):
+            return Response(status_code=304, headers=headers)
+        described = headers | {"Content-Type": content.media_type, "Content-Length": str(content.size)}
+        if request.method == "HEAD":
+            return Response(headers=described)
+        part = wanted(asked.get("range"), asked.get("if-range"), etag, content.size)
+        if isinstance(part, Unsatisfiable):
+            answer = problem_response(RangeNotSatisfiable(), request.url.path)
+            answer.headers["Content-Range"] = content_range(None, content.size)
+            return answer
+        if part is None:
+            return FileSlice(file, Span(0, content.size - 1), 200, described, self._count)
+        ranged = {"Content-Length": str(part.length), "Content-Range": content_range(part, content.size)}
+        return FileSlice(file, part, 206, described | ranged, self._count)
+
+    def _count(self, sent: int) -> None:
+        self.metrics.download_bytes.inc(sent)
+
+    async def _found(self, document_id: str, version: int) -> StoredDocument:
+        found = await on_disk(self.documents.find, document_id, version)
+        if found is None:
+            raise NotFound("This element does not hold that version of that document.")
+        return found
+
+    async def _opened(self, document_id: str, version: int) -> tuple[StoredDocument, BinaryIO]:
+        """Find and open; a body that is moved into place in between is found again where it lies then."""
+        for _ in range(2):
+            found = await self._found(document_id, version)
+            try:
+                file = await on_disk(open_to_read, found.body)
+            except FileNotFoundError:
+                continue
+            if os.fstat(file.fileno()).st_size == found.attributes.content.size:
+                return found, file
+            file.close()
+            break
+        raise BodyDamaged
+
+
+class FileSlice(StreamingResponse):
+    """Sends one span of an open file in pieces, read in threads; gives up when the client stops reading, or leaves."""
+
+    def __init__(
+        self, file: BinaryIO, part: Span, status: int, headers: dict[str, str], count: Callable[[int], None]
+    ) -> None:
+        super().__init__(_pieces(file, part), status_code=status, headers=headers)
+        self._file = file
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send all of it, or as much as the client takes."""
+
+        async def bounded(message: Message) -> None:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(message)
+            self._count(len(message.get("body", b"")))
+
+        try:
+            await super().__call__(scope, receive, bounded)
+        except TimeoutError:
+            structlog.get_logger("artstore.agent").warning("download_stalled", seconds=SEND_SECONDS)
+        finally:
+            self._file.close()
+
+
+async def _pieces(file: BinaryIO, part: Span) -> AsyncIterator[bytes]:
+    position, end = part.first, part.last + 1
+    while position < end:
+        piece = await on_disk(os.pread, file.fileno(), min(PIECE_BYTES, end - position), position)
+        if not piece:
+            raise BodyDamaged
+        position += len(piece)
+        yield piece
+
+
+def _headers(found: StoredDocument, etag: str) -> dict[str, str]:
+    content = found.attributes.content
+    return {
+        **HARMLESS,
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Repr-Digest": digest_value(content.sha256),
+        "Cache-Control": UNCHANGING,
+        "Last-Modified": format_datetime(found.attributes.provenance.created_at, usegmt=True),
+        "Content-Disposition": attachment(content.original_filename),
+    }
+
+
+def _matches_strongly(header: str, etag: str) -> bool:
+    return any(tag.strip() in ("*", etag) for tag in header.split(","))
