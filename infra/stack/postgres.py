@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -135,16 +134,19 @@ def _hand_over(folder: Path) -> bool:
 
 
 def _run(launch: Launch, seconds: float) -> subprocess.CompletedProcess[str]:
-    with tempfile.NamedTemporaryFile(prefix="artstore-launch-") as file:
-        file.write(launch.to_json())
-        file.flush()
+    """Run to its end what has its own account; the launch file is read before the account changes."""
+    path = Path(launch.directory) / "once.launch.json"
+    write_private(path, launch.to_json())
+    try:
         return subprocess.run(  # noqa: S603 - our own module and a file of ours
-            [sys.executable, "-P", "-m", "infra.stack.tether", file.name],
+            [sys.executable, "-P", "-m", "infra.stack.tether", str(path)],
             capture_output=True,
             text=True,
             timeout=seconds,
             check=False,
         )
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def prepare(folder: Path, port: int, account: Account, environment: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ import httpx2
 import redis.asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 Probe = Callable[[], Awaitable[str | None]]
@@ -18,6 +19,8 @@ Probe = Callable[[], Awaitable[str | None]]
 ASK_SECONDS = 5.0
 _PROBE_GROUP = "artstore-readiness"
 _READY = 200
+_FINE = "ok"
+_LETTERS = 300
 
 
 async def ask_kafka(servers: str) -> str | None:
@@ -76,7 +79,22 @@ async def ask_program(url: str) -> str | None:
             answer = await client.get(f"{url}/health/ready")
     except (TimeoutError, httpx2.HTTPError) as error:
         return _said(error)
-    return None if answer.status_code == _READY else f"{answer.status_code} {answer.text[:300].strip()}"
+    return None if answer.status_code == _READY else _unfinished(answer)
+
+
+def _unfinished(answer: httpx2.Response) -> str:
+    """Return the checks that are not fine, as `name: reason`; the bare answer when it is none of ours."""
+    try:
+        checks = _Readiness.model_validate_json(answer.content).checks
+    except ValidationError:
+        return f"{answer.status_code} {answer.text[:_LETTERS].strip()}"
+    return "; ".join(f"{name}: {reason}" for name, reason in checks.items() if reason != _FINE)[:_LETTERS]
+
+
+class _Readiness(BaseModel):
+    """The body of /health/ready."""
+
+    checks: dict[str, str]
 
 
 def shown(address: str) -> str:

@@ -1,5 +1,6 @@
 """What people read: addresses without passwords, the end of a log, findings with a next step."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -66,3 +67,17 @@ def test_a_wrong_setting_ends_the_command_with_a_sentence_and_no_traceback(tmp_p
     assert done.returncode == 1
     assert "ARTSTORE_GATEWAY__PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_program_that_is_not_ready_is_quoted_check_by_check() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"status": "unavailable", "program": "p", "checks": {"kafka": "ok", "group": "no share yet"}}'
+        writer.write(b"HTTP/1.1 503 Unavailable\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask_program(f"http://127.0.0.1:{port}") == "group: no share yet"
