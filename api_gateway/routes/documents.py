@@ -41,15 +41,15 @@ async def show_document(
     return Response(body, media_type="application/json", headers=headers)
 
 
-@router.api_route("/{document_id}/content", methods=["GET", "HEAD"], status_code=307, response_class=RedirectResponse)
+@router.head("/{document_id}/content", status_code=307, include_in_schema=False)
+@router.get("/{document_id}/content", status_code=307, response_class=RedirectResponse)
 async def locate_content(document_id: str, who: Reader, parts: Given) -> Response:
     """Send the client to the agent that holds the bytes, with a ticket of 60 seconds."""
     return await _redirect(parts, document_id, "content", who.subject)
 
 
-@router.api_route(
-    "/{document_id}/attributes", methods=["GET", "HEAD"], status_code=307, response_class=RedirectResponse
-)
+@router.head("/{document_id}/attributes", status_code=307, include_in_schema=False)
+@router.get("/{document_id}/attributes", status_code=307, response_class=RedirectResponse)
 async def locate_attributes(document_id: str, who: Reader, parts: Given) -> Response:
     """Send the client to the agent that holds the sealed `attr.json`, with a ticket of 60 seconds."""
     return await _redirect(parts, document_id, "attributes", who.subject)
