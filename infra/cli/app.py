@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli import demo, documents, programs, stack
+from infra.cli import accounts, demo, documents, programs, stack, views
 from infra.cli.command import new_app, run_command
 
 
@@ -12,6 +12,8 @@ def build_app() -> typer.Typer:
     stack.register(app)
     documents.register(app)
     demo.register(app)
+    accounts.register(app)
+    views.register(app)
     programs.register(app)
     return app
 
