@@ -45,6 +45,7 @@ class Guard:
     publisher: Publisher
     metrics: Metrics
     exit: Callable[[int], None] = exit_at_once
+    last_seconds: float = LAST_SECONDS
 
     async def take(self, record: RawRecord) -> None:
         """Handle one record and return; its offset may be committed then.
@@ -56,7 +57,7 @@ class Guard:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             # Faust would commit the record that it cancels.
-            await asyncio.wait({work}, timeout=LAST_SECONDS)
+            await asyncio.wait({work}, timeout=self.last_seconds)
             if not work.done():
                 self.exit(HARD_EXIT)
             raise
