@@ -48,7 +48,7 @@ def page_of(items: Sequence[Item], limit: int, kind: str, place: Callable[[Item]
 def cursor_of(kind: str, place: Sequence[object]) -> str:
     """Return the cursor after `place`, opaque to clients."""
     parts = [item.isoformat() if isinstance(item, datetime) else item for item in place]
-    text = json.dumps([kind, *parts], ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps([kind, *parts], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -6,6 +6,9 @@ import unicodedata
 QUERY_CHARACTERS_MAX = 500
 CONFIGURATION = "pg_catalog.russian"  # it stems words in Latin letters as English ones
 
+# The stemmer takes the end of these nouns for that of a reflexive verb: опись, рукопись, летопись, подпись would be
+# other words than описи, рукописи. An archive cannot do without them, so they enter it in the form that it knows.
+_DEED = re.compile(r"пись\b")
 _NOT_A_WORD = re.compile(r"[\W_]")
 _NOT_A_QUERY = re.compile(r'(?<![\s"])-|-(?![\w"])|[^\w"-]|_')
 
@@ -20,14 +23,18 @@ def normal(text: str) -> str:
 
     The letters are folded here and not by the database, whose own idea of a letter depends on how it was created.
     """
-    return _small(_NOT_A_WORD.sub(" ", text)).replace("ё", "е")
+    return _folded(_NOT_A_WORD.sub(" ", text))
 
 
 def normal_query(text: str) -> str:
     """Return what was asked in the same form; quoted phrases, `or` and a leading minus keep their meaning."""
     head = composed(text[: 2 * QUERY_CHARACTERS_MAX].replace("\0", " "))[:QUERY_CHARACTERS_MAX]
-    folded = _NOT_A_QUERY.sub(" ", f" {head} ").encode("utf-8", "replace").decode()
-    return " ".join(_small(folded).replace("ё", "е").split())
+    asked = _NOT_A_QUERY.sub(" ", f" {head} ").encode("utf-8", "replace").decode()
+    return " ".join(_folded(asked).split())
+
+
+def _folded(text: str) -> str:
+    return _DEED.sub("писи", _small(text).replace("ё", "е"))
 
 
 def _small(text: str) -> str:

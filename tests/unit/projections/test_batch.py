@@ -1,0 +1,66 @@
+"""Batches: rows for what can be understood, a dead letter with its cause for what cannot, and nothing stops."""
+
+from projections.batch import Batch, RawRecord, fold_batch, is_ours
+from projections.catalogue import DOCUMENTS, OPERATIONS, TIMELINE
+from projections.documents.fold import DocumentRow
+from schemas.envelope import Message
+from schemas.registry import encode
+from schemas.topics import DOCUMENT_EVENT, SAGA_INBOX
+from tests.builders import a_document_committed
+from tests.projecting import a_document, a_text, flipped
+
+PARTITION = (DOCUMENT_EVENT, 3)
+
+
+def raw(message: Message, offset: int, traceparent: str | None = None) -> RawRecord:
+    record = encode(message, traceparent)
+    return RawRecord(offset, record.key, record.value, {name: text.encode() for name, text in record.headers.items()})
+
+
+def test_an_undecodable_record_becomes_a_letter_and_its_neighbours_become_rows() -> None:
+    records = (
+        raw(a_document_committed(a_document(title="до")), 7),
+        RawRecord(8, b"k", b"\0garbage", {"x": b"\xff"}),
+        RawRecord(9, None, None, {}),
+        raw(a_document_committed(a_document(title="после")), 12),
+    )
+    folded = fold_batch(DOCUMENTS, Batch(PARTITION, 5, records))
+    assert [row.title for row in folded.rows if isinstance(row, DocumentRow)] == ["до", "после"]
+    garbage, empty = folded.letters
+    assert (garbage.topic, garbage.key, garbage.value) == (f"{DOCUMENT_EVENT}.dlq.v1", b"k", b"\0garbage")
+    assert garbage.headers["dl_cause"] == "unknown_schema"
+    assert garbage.headers["dl_group"] == "projector-documents"
+    assert (garbage.headers["dl_source_partition"], garbage.headers["dl_source_offset"]) == ("3", "8")
+    assert empty.value == b""
+
+
+def test_a_broken_seal_is_given_up_by_documents_and_still_told_by_the_timeline() -> None:
+    event = a_document_committed(a_document())
+    batch = Batch(PARTITION, 0, (raw(event.model_copy(update={"attr": flipped(event.attr)}), 0),))
+    assert fold_batch(DOCUMENTS, batch).letters[0].headers["dl_cause"] == "seal_broken"
+    assert len(fold_batch(TIMELINE, batch).rows) == 1
+
+
+def test_a_record_under_another_key_is_given_up() -> None:
+    record = raw(a_text(a_document(), "слово"), 0)
+    batch = Batch(PARTITION, 0, (RawRecord(0, b"other", record.value, record.headers),))
+    assert fold_batch(DOCUMENTS, batch).letters[0].headers["dl_cause"] == "wrong_key"
+
+
+def test_traces_are_kept_for_the_records_that_have_one() -> None:
+    traceparent = f"00-{'1' * 32}-{'2' * 16}-01"
+    records = (raw(a_document_committed(a_document()), 1, traceparent), raw(a_document_committed(a_document()), 2))
+    assert fold_batch(DOCUMENTS, Batch(PARTITION, 1, records)).traces == ((1, traceparent),)
+
+
+def test_single_batches_join_without_a_gap() -> None:
+    records = tuple(RawRecord(offset, b"", b"", {}) for offset in (4, 7, 8))
+    singles = Batch(PARTITION, 2, records).singles()
+    assert [(single.start, single.end) for single in singles] == [(2, 5), (5, 8), (8, 9)]
+
+
+def test_the_inbox_is_left_to_the_reader_that_decides() -> None:
+    garbage = (RawRecord(0, b"k", b"", {}),)
+    inbox = fold_batch(OPERATIONS, Batch((SAGA_INBOX, 0), 0, garbage)).letters[0]
+    documents = fold_batch(DOCUMENTS, Batch(PARTITION, 0, garbage)).letters[0]
+    assert (is_ours(inbox), is_ours(documents)) == (False, True)

@@ -1,0 +1,84 @@
+"""The disks as a source, and the comparison of sources."""
+
+from pathlib import Path
+
+import pytest
+
+from projections.catalogue import DOCUMENTS, ELEMENTS
+from projections.diff import compare
+from projections.disk import Broken, roots_in, scan
+from projections.documents.fold import DocumentRow, fold
+from projections.elements.fold import ElementRow
+from projections.tables import row_as_json
+from schemas.errors import ConfigurationInvalid
+from tests.builders import ELEMENT_ID
+from tests.projecting import a_document, an_identity, flipped, next_state, write_element
+
+
+def test_every_sealed_file_is_read_and_every_broken_one_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "elements" / "hot"
+    whole, broken, moved = a_document(title="целый"), a_document(title="битый"), a_document(title="чужой")
+    write_element(root, an_identity(ELEMENT_ID), (whole, broken, moved))
+    files = {path.name.split(".")[0]: path for path in root.rglob("*.attr.json")}
+    files[broken.document_id].write_bytes(flipped(broken.sealed()))
+    files[moved.document_id].write_bytes(whole.sealed())
+    found = list(scan(roots_in(tmp_path)))
+    rows = [row for each in found if not isinstance(each, Broken) for row in each]
+    assert [row.title for row in rows if isinstance(row, DocumentRow)] == ["целый"]
+    assert [row.name for row in rows if isinstance(row, ElementRow)] == ["hot"]
+    assert {each.path for each in found if isinstance(each, Broken)} == {
+        files[broken.document_id],
+        files[moved.document_id],
+    }
+
+
+def test_a_document_called_attr_json_is_no_attribute_file(tmp_path: Path) -> None:
+    root = tmp_path / "hot"
+    document = a_document()
+    write_element(root, an_identity(ELEMENT_ID), (document,))
+    hour = next(root.rglob("*.attr.json")).parent
+    (hour / f"{document.document_id}.v1.my.attr.json").write_bytes(b"a body")
+    (root / "staging").mkdir()
+    (root / "staging" / f"{document.document_id}.v1.attr.json").write_bytes(b"half")
+    assert [each for each in scan([root]) if isinstance(each, Broken)] == []
+
+
+def test_a_root_without_identity_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="--root"):
+        roots_in(tmp_path)
+    with pytest.raises(ConfigurationInvalid, match=r"element\.json"):
+        roots_in(tmp_path, [tmp_path])
+
+
+def test_equal_sources_have_no_difference() -> None:
+    row = row_as_json(fold(a_document().sealed())[0])
+    assert compare(DOCUMENTS.tables[0], {"log": {("a",): row}, "disk": {("a",): row}}) == []
+
+
+def test_a_row_that_one_source_lacks_is_one_line() -> None:
+    row = row_as_json(fold(a_document().sealed())[0])
+    (line,) = compare(DOCUMENTS.tables[0], {"log": {("a",): row}, "disk": {}, "views": {("a",): row}})
+    assert line.startswith("documents a: log has attr_seq 1 attr_sha256 ")
+    assert "disk has nothing" in line
+
+
+def test_another_state_is_told_by_its_number_and_seal() -> None:
+    first = a_document()
+    rows = [row_as_json(fold(state.sealed())[0]) for state in (first, next_state(first))]
+    (line,) = compare(DOCUMENTS.tables[0], {"log": {("a",): rows[1]}, "views": {("a",): rows[0]}})
+    assert "log has attr_seq 2" in line
+    assert "views has attr_seq 1" in line
+
+
+def test_a_column_that_differs_under_one_seal_is_told_by_name() -> None:
+    row = row_as_json(fold(a_document(title="так").sealed())[0])
+    (line,) = compare(DOCUMENTS.tables[0], {"log": {("a",): row}, "views": {("a",): {**row, "title": "иначе"}}})
+    assert line == "documents a: title: log has 'так', views has 'иначе'"
+
+
+def test_elements_are_compared_by_epoch() -> None:
+    row = row_as_json(
+        ElementRow("e", "hot", "edit", 1, a_document().provenance.created_at, a_document().retention.start)
+    )
+    (line,) = compare(ELEMENTS.tables[0], {"log": {("e",): row}, "disk": {("e",): {**row, "mode_epoch": 2}}})
+    assert line == "elements e: log has mode_epoch 1, disk has mode_epoch 2"
