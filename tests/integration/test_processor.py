@@ -185,3 +185,23 @@ async def test_a_stop_while_the_database_is_away_leaves_the_record_for_the_next_
     gate.is_open = True
     program.start()
     await tail.until(lambda seen: len(events_of(seen, request.meta.aggregate_id)) == 1)
+
+
+async def test_two_processors_share_the_work_and_one_that_dies_costs_nothing(
+    servers: Settings, publisher: KafkaPublisher, program: Program, tail: Tail, tmp_path: Path
+) -> None:
+    requests = [a_request() for _ in range(200)]
+    sagas = [request.meta.aggregate_id for request in requests]
+    for request in requests[:100]:
+        await publisher.publish(encode(request))
+    with processor(servers, tmp_path) as second:
+        await second.await_ready()
+        for request in requests[100:]:
+            await publisher.publish(encode(request))
+        for request in requests:
+            await publisher.publish(encode(a_content_committed(request)))
+        await tail.until(lambda seen: len(events_of(seen, *sagas)) >= 250)
+        assert second.end(kill=True) != 0
+        await tail.until(lambda seen: len(commands_of(seen, sagas)) == len(sagas), seconds=60)
+    assert_once_per_version(tail, sagas)
+    assert set(program.checks().values()) == {"ok"}
