@@ -44,8 +44,8 @@ ROOMS = (auth, uploads, documents, search, operations, elements, events, account
 @asynccontextmanager
 async def build(settings: Settings) -> AsyncIterator[Process]:
     """Open the doors and build the gateway; ConfigurationInvalid for wrong topics or a missing installation key."""
-    setup_telemetry(NAME, settings.telemetry)
     _refuse_lives_beyond_caps(settings)
+    setup_telemetry(NAME, settings.telemetry)
     installation = Installation.load(settings.installation_key_path)
     await kafka.require_topics(settings.kafka)
     metrics = Metrics()

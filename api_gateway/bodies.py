@@ -15,8 +15,9 @@ BODY_SECONDS = 20.0
 class BoundedBodies:
     """Middleware in front of `app`: what is too large is refused with 413, what does not arrive in time with 400."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, seconds: float = BODY_SECONDS) -> None:
         self._app = app
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its whole body, or answer with a problem."""
@@ -25,12 +26,12 @@ class BoundedBodies:
             return
         try:
             _refuse_announced(Headers(scope=scope).get("Content-Length"))
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 body = await _read(receive)
         except ArtStoreError as error:
             await problem_response(error, scope["path"])(scope, receive, send)
         except TimeoutError:
-            late = Malformed(f"The body did not arrive within {BODY_SECONDS:g} seconds. Send it again.")
+            late = Malformed(f"The body did not arrive within {self._seconds:g} seconds. Send it again.")
             await problem_response(late, scope["path"])(scope, receive, send)
         else:
             if body is not None:

@@ -1,6 +1,7 @@
 """The views in PostgreSQL, asked through their own queries and turned into what the gateway shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -20,9 +21,13 @@ from schemas.api.events import ActorBody, EventBody
 from schemas.api.operations import StepBody
 from schemas.elements import Mode
 from schemas.envelope import Actor
+from schemas.errors import DatabaseUnavailable
 from schemas.events import Capacity
 from schemas.permissions import Role
 from schemas.requests import UploadRequested
+
+# A statement is bounded by the server; this bounds the wait for a free connection too.
+ANSWER_SECONDS = 8.0
 
 Seen = TypeVar("Seen")
 Shown = TypeVar("Shown", bound=BaseModel)
@@ -36,43 +41,53 @@ class PostgresViews:
 
     async def find_account(self, login: str) -> Account | None:
         """Return the account with this login, whatever its case."""
-        found = await accounts.account_by_login(self._pool, login)
+        found = await _bounded(accounts.account_by_login(self._pool, login))
         if found is None:
             return None
         return Account(found.account_id, found.login, found.full_name, found.role, found.sealed_password)
 
     async def has_administrator(self) -> bool:
         """Tell whether any account has the role administrator."""
-        return any(found.role == Role.ADMINISTRATOR for found in await accounts.accounts(self._pool))
+        return any(found.role == Role.ADMINISTRATOR for found in await _bounded(accounts.accounts(self._pool)))
 
     async def find_operation(self, operation_id: str) -> Operation | None:
         """Return the operation, known by its request or by its saga."""
-        found = await operations.operation(self._pool, operation_id)
+        found = await _bounded(operations.operation(self._pool, operation_id))
         return None if found is None else _operation(found)
 
     async def find_document(self, document_id: str) -> Document | None:
         """Return the document."""
-        found = await documents.document(self._pool, document_id)
+        found = await _bounded(documents.document(self._pool, document_id))
         return None if found is None else Document(_body(found), found.attr_sha256)
 
     async def list_documents(self, limit: int, cursor: str | None) -> Page[DocumentBody]:
         """Return documents, newest first."""
-        return _page(DocumentBody, await documents.newest_documents(self._pool, limit, cursor), _body)
+        return _page(DocumentBody, await _bounded(documents.newest_documents(self._pool, limit, cursor)), _body)
 
     async def search(self, words: str, limit: int, cursor: str | None) -> Page[HitBody]:
         """Return hits, best first."""
-        return _page(HitBody, await search(self._pool, words, limit, cursor), _hit)
+        return _page(HitBody, await _bounded(search(self._pool, words, limit, cursor)), _hit)
 
     async def list_events(
         self, *, document_id: str | None, correlation_id: str | None, limit: int, cursor: str | None
     ) -> Page[EventBody]:
         """Return events by (occurred_at, event_id)."""
-        found = await timeline.events(self._pool, limit, cursor, document_id=document_id, correlation_id=correlation_id)
+        found = await _bounded(
+            timeline.events(self._pool, limit, cursor, document_id=document_id, correlation_id=correlation_id)
+        )
         return _page(EventBody, found, _event)
 
     async def list_elements(self) -> Sequence[Element]:
         """Return every element that was ever registered, with its last status."""
-        return tuple(map(_element, await elements.elements(self._pool)))
+        return tuple(map(_element, await _bounded(elements.elements(self._pool))))
+
+
+async def _bounded(question: Awaitable[Seen]) -> Seen:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await question
+    except TimeoutError as error:
+        raise DatabaseUnavailable from error
 
 
 def _page(kind: type[Shown], found: Listed[Seen], show: Callable[[Seen], Shown]) -> Page[Shown]:

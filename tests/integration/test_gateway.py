@@ -1,0 +1,98 @@
+"""The gateway on a live stack: first start, accounts and roles, repeats under a key, strange input, parts that die."""
+
+import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from tests.archive import PROBLEM, Archive
+from tests.stacks import Stack, eventually
+
+
+def test_the_first_start_has_left_one_key_and_one_administrator_and_a_ready_gateway(
+    stack: Stack, archive: Archive
+) -> None:
+    ready = httpx2.get(f"{stack.url}/health/ready", timeout=10)
+    assert (ready.status_code, ready.json()["checks"]["signing_key"]) == (200, "ok")
+    assert len(httpx2.get(f"{stack.url}/.well-known/jwks.json", timeout=10).json()["keys"]) == 1
+    created = [event for event in archive.events(limit=100) if event["type"] == "artstore.AccountCreated"]
+    assert [event["payload"]["login"] for event in created].count("admin") == 1
+    assert "argon2" not in json.dumps(created)
+
+
+def test_an_account_is_added_once_and_may_what_its_role_says(stack: Stack, archive: Archive) -> None:
+    added = json.loads(stack.artstore("account", "add", "читатель", "--role", "reader", "--json").stdout)
+    again = stack.artstore("account", "add", "Читатель", "--role", "editor", check=False)
+    assert (again.returncode, "exists" in again.stderr) == (1, True)
+    upload = archive.store("для читателя.txt", b"read me")
+    with Archive(stack.url, "читатель", added["password"]) as reader:
+        assert reader.content(upload["document_id"]).content == b"read me"
+        assert reader.search("читателя")
+        for refused in (reader.announce("x", 1), reader.get("/events")):
+            assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+        account = {"login": "x", "full_name": "x", "role": "administrator", "password": "long enough for it"}
+        assert reader.http.post("/api/v1/accounts", json=account).status_code == 403
+
+
+def test_many_clients_under_one_key_announce_one_document(stack: Stack, archive: Archive) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: archive.announce("one.txt", 3, key="many"), range(16)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["document_id"] for answer in answers}) == 1
+    assert archive.put(answers[7].json(), b"one").status_code == 200
+    assert archive.finished(answers[0].json()["operation_id"])["state"] == "succeeded"
+    late = archive.announce("one.txt", 3, key="many")
+    assert (late.status_code, late.json()["document_id"]) == (201, answers[0].json()["document_id"])
+    assert stack.url
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/search?q=a%00b",
+        "/search?q=%27%3B--",
+        "/search?q=((%26!%7C",
+        "/search?q=%22",
+        "/search?q=-",
+        "/search?q=%F0%9F%93%9C",
+        "/documents/%00",
+        "/documents/a%00b/content",
+        "/operations/%00",
+        "/events?document_id=%00",
+        "/events?correlation_id=x",
+        "/documents?cursor=W10",
+        "/search?q=a&cursor=WyJzZWFyY2giLCJ4IiwieCJd",
+        "/events?cursor=bnVsbA",
+    ],
+)
+def test_strange_input_is_answered_and_never_breaks_anything(archive: Archive, path: str) -> None:
+    answer = archive.get(path)
+    assert answer.status_code in {200, 400, 404, 422}, answer.text
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"].startswith(PROBLEM)
+
+
+def test_a_gateway_that_was_killed_knows_its_key_and_its_promises_again(stack: Stack, archive: Archive) -> None:
+    before = archive.announce("kept.txt", 4, key="kept").json()
+    keys = httpx2.get(f"{stack.url}/.well-known/jwks.json", timeout=10).json()
+    stack.send("gateway", signal.SIGKILL)
+    stack.await_ready("gateway")
+    assert httpx2.get(f"{stack.url}/.well-known/jwks.json", timeout=10).json() == keys
+    after = archive.announce("kept.txt", 4, key="kept").json()
+    assert after["document_id"] == before["document_id"]
+    assert archive.put(before, b"kept").status_code == 200
+    assert archive.finished(before["operation_id"])["state"] == "succeeded"
+
+
+def test_without_redis_the_views_tell_where_the_elements_are(stack: Stack, archive: Archive) -> None:
+    stack.stop("valkey")
+    try:
+        upload = archive.store("ohne-redis.txt", b"still here")
+        assert archive.content(upload["document_id"]).content == b"still here"
+        assert {item["state"] for item in archive.get("/elements").json()["items"]} == {"online"}
+        assert httpx2.get(f"{stack.url}/health/ready", timeout=10).status_code == 200
+    finally:
+        stack.artstore("up")
+    eventually(lambda: archive.get("/elements").status_code == 200, 20, "the elements do not come back")

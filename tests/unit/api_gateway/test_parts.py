@@ -1,0 +1,103 @@
+"""Parts of the gateway by themselves: the keys it signs with, discovery without Redis, bodies that never come, caps."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from api_gateway.app import build
+from api_gateway.bodies import BoundedBodies
+from api_gateway.discovery import RedisDiscovery
+from api_gateway.keyholder import Keyholder
+from api_gateway.ports import MemoryViews
+from infra.runtime.installation import Installation
+from infra.runtime.keys import generate_key
+from infra.runtime.redis import open_redis
+from infra.runtime.settings import Settings, load_settings
+from infra.runtime.settings_sections import RedisSettings
+from schemas.errors import ConfigurationInvalid, Corrupted, DependencyUnavailable
+from schemas.events import KeyRegistered
+from schemas.identifiers import KeyId
+from tests.builders import NOW, an_actor
+from tests.stacks import free_ports
+from tests.unit.api_gateway.edge import HOT, INSTALLATION
+
+
+def registered(kid: str, hours: float, installation: Installation = INSTALLATION) -> KeyRegistered:
+    active_from = NOW + timedelta(hours=hours)
+    key = generate_key(kid, active_from)
+    meta = KeyRegistered.meta_for(
+        event_id=kid, aggregate_id=kid, occurred_at=NOW, correlation_id=kid, actor=an_actor(), source="processor"
+    )
+    return KeyRegistered(
+        meta=meta,
+        key_id=KeyId(kid),
+        public_jwk=key.public_jwk(),
+        sealed_private=installation.wrap(key.der(), kid),
+        active_from=active_from,
+    )
+
+
+def test_the_newest_key_whose_time_has_begun_signs() -> None:
+    keyholder = Keyholder(INSTALLATION)
+    with pytest.raises(DependencyUnavailable):
+        keyholder.signing_key(NOW)
+    for kid, hours in (("old", -2.0), ("new", -1.0), ("next", 1.0)):
+        keyholder.take(registered(kid, hours))
+    assert keyholder.signing_key(NOW).kid == "new"
+    assert keyholder.signing_key(NOW + timedelta(hours=1)).kid == "next"
+
+
+def test_a_key_of_another_installation_or_an_altered_one_is_told_and_never_used() -> None:
+    keyholder = Keyholder(INSTALLATION)
+    with pytest.raises(ConfigurationInvalid):
+        keyholder.take(registered("k", -1, Installation.from_secret(bytes(32))))
+    event = registered("k", -1)
+    with pytest.raises(Corrupted):
+        keyholder.take(event.model_copy(update={"key_id": KeyId("other")}))
+    assert keyholder.active(NOW) is None
+
+
+async def test_while_redis_is_away_the_views_tell_where_the_elements_are() -> None:
+    views = MemoryViews()
+    views.elements = [HOT]
+    (port,) = free_ports(1)
+    settings = RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
+    async with open_redis(settings) as redis:
+        assert await RedisDiscovery(redis, views).elements() == (HOT,)
+
+
+async def answered(receive: Receive) -> list[Message]:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        pytest.fail("the request must not get through")
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+    await BoundedBodies(app, seconds=0.05)(scope, receive, send)
+    return sent
+
+
+async def test_a_body_that_does_not_arrive_is_refused_and_a_client_that_has_gone_gets_nothing() -> None:
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    assert (await answered(never))[0]["status"] == 400
+    assert await answered(gone) == []
+
+
+@pytest.mark.parametrize("name", ["ACCESS_TOKEN_SECONDS=3601", "UPLOAD_DEADLINE_SECONDS_MAX=172801"])
+async def test_lives_that_no_verifier_believes_are_refused_at_the_start(name: str) -> None:
+    key, _, value = name.partition("=")
+    settings: Settings = load_settings({f"ARTSTORE_GATEWAY__{key}": value})
+    with pytest.raises(ConfigurationInvalid, match=key):
+        async with build(settings):
+            pass
