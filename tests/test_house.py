@@ -165,6 +165,12 @@ def test_every_topic_has_a_writer_and_a_dead_letter_topic_for_what_its_readers_g
     assert [t.name for t in TOPICS if not t.name.endswith(".dlq.v1") and f"{t.name}.dlq.v1" not in BY_NAME] == []
 
 
+def test_the_files_that_the_architecture_names_exist() -> None:
+    named = re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
     needles = [f"{a}{b}" for a, b in NEEDLES]
     found = [

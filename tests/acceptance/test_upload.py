@@ -4,13 +4,23 @@ import hashlib
 import json
 from pathlib import Path
 
+import httpx2
+
 from schemas.attributes import Attributes
-from tests.archive import PROBLEM, Archive, repr_digest
+from tests.archive import JSON, PROBLEM, Archive, repr_digest
 from tests.stacks import Stack
 from tests.truth import verify
 
 TEXT = "В хранилище лежат рукописи Ёлкина.\nThe archive keeps old letters.\n".encode()
 NAME = "Опись № 7 — «рукописи» 📜_итог.txt"
+SHA256 = hashlib.sha256(TEXT).hexdigest()
+DESCRIPTION: JSON = {
+    "title": "Опись фонда",
+    "document_class": "опись",
+    "tags": ["фонд-7", "черновик"],
+    "custom": {"листов": 12, "подписан": True, "доля": 0.5, "шифр": "Ф-7"},
+    "retention_class": "years-75",
+}
 
 
 def _element_of(stack: Stack, element_id: str) -> Path:
@@ -19,72 +29,68 @@ def _element_of(stack: Stack, element_id: str) -> Path:
 
 
 def test_a_document_goes_in_and_is_found(stack: Stack, archive: Archive) -> None:
-    sha256 = hashlib.sha256(TEXT).hexdigest()
-
-    # 1. The gateway answers with an operation, an address and a ticket.
-    announced = archive.announce(
-        NAME,
-        len(TEXT),
-        sha256=sha256,
-        title="Опись фонда",
-        document_class="опись",
-        tags=["фонд-7", "черновик"],
-        custom={"листов": 12, "подписан": True, "доля": 0.5, "шифр": "Ф-7"},
-        retention_class="years-75",
-    )
+    # 1-2. The gateway answers with an operation, an address and a ticket.
+    announced = archive.announce(NAME, len(TEXT), sha256=SHA256, **DESCRIPTION)
     assert announced.status_code == 201
     upload = announced.json()
     assert announced.headers["Location"] == f"/api/v1/operations/{upload['operation_id']}"
 
-    # 2. The saga has begun and waits for the bytes.
+    # 3-4. The saga has begun and waits for the bytes.
     assert archive.operation(upload["operation_id"])["state"] == "running"
 
-    # 3-5. The agent takes the bytes, commits them with their attributes, and only then answers.
+    # 5-8. The agent takes the bytes, commits them with their attributes, and only then answers.
     committed = archive.put(upload, TEXT, {"Repr-Digest": repr_digest(TEXT)})
     assert committed.status_code == 200, committed.text
+    _assert_committed(stack, upload, committed)
+
+    # 9-14. The saga ends as succeeded, and that means: found at once.
+    operation = archive.operation(upload["operation_id"], wait=30)
+    assert operation["state"] == "succeeded", operation
+    steps = [(step["name"], step["state"]) for step in operation["steps"]]
+    assert steps == [("request", "done"), ("content", "done"), ("text", "done")]
+    assert operation["document_id"] == upload["document_id"]
+
+    # 15. Found by inflected words of both languages; by name, title, tag and custom value.
+    _assert_found(archive, upload)
+
+    # 16. Shown, and its content and attributes fetched.
+    _assert_shown(archive, upload)
+
+
+def _assert_committed(stack: Stack, upload: JSON, committed: httpx2.Response) -> None:
     assert committed.json() == {
         "document_id": upload["document_id"],
         "version": 1,
         "size": len(TEXT),
-        "sha256": sha256,
+        "sha256": SHA256,
     }
-    assert committed.headers["ETag"] == f'"sha256:{sha256}"'
+    assert committed.headers["ETag"] == f'"sha256:{SHA256}"'
     assert committed.headers["Repr-Digest"] == repr_digest(TEXT)
     root = _element_of(stack, upload["element_id"])
     [body] = [path for path in root.glob(f"2*/**/{upload['document_id']}.v1.*") if path.suffix != ".json"]
     assert body.read_bytes() == TEXT
     assert verify(root) == []
 
-    # 6-8. The saga ends as succeeded, and that means: found at once.
-    operation = archive.operation(upload["operation_id"], wait=30)
-    assert operation["state"] == "succeeded", operation
-    assert [(step["name"], step["state"]) for step in operation["steps"]] == [
-        ("request", "done"),
-        ("content", "done"),
-        ("text", "done"),
-    ]
-    assert operation["document_id"] == upload["document_id"]
 
-    # 9. Found by inflected words, with е for ё, in Russian and English; by name, title, tag and custom value.
+def _assert_found(archive: Archive, upload: JSON) -> None:
     for words in ("рукописей елкин", "letter", "опись фондов", "фонд-7", "Ф-7", "итог"):
         assert upload["document_id"] in {hit["document_id"] for hit in archive.search(words)}, words
     [hit] = [hit for hit in archive.search("рукописями елкина") if hit["document_id"] == upload["document_id"]]
     assert "Ёлкина" in hit["snippet"]
     assert hit["filename"] == NAME
 
+
+def _assert_shown(archive: Archive, upload: JSON) -> None:
     shown = archive.get(f"/documents/{upload['document_id']}").json()
-    assert shown["filename"] == NAME
-    assert shown["custom"] == {"листов": 12, "подписан": True, "доля": 0.5, "шифр": "Ф-7"}
-    assert shown["tags"] == ["фонд-7", "черновик"]
-    assert shown["media_type"] == "text/plain"
+    assert {key: shown[key] for key in ("title", "document_class", "tags", "custom")} == {
+        key: DESCRIPTION[key] for key in ("title", "document_class", "tags", "custom")
+    }
+    assert (shown["filename"], shown["media_type"], shown["attr_seq"]) == (NAME, "text/plain", 1)
     assert shown["retention"]["class"] == "years-75"
     assert shown["created_by"]["login"] == "admin"
-    assert shown["attr_seq"] == 1
-
-    fetched = archive.content(upload["document_id"])
-    assert fetched.content == TEXT
+    assert archive.content(upload["document_id"]).content == TEXT
     attributes = Attributes.from_sealed(archive.attributes(upload["document_id"]))
-    assert attributes.content.sha256 == sha256
+    assert attributes.content.sha256 == SHA256
     assert attributes.content.original_filename == NAME
 
 
