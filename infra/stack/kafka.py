@@ -14,6 +14,7 @@ from schemas.errors import ConfigurationInvalid
 _FORMAT_SECONDS = 60.0
 _STORAGE_TOOL = "kafka.tools.StorageTool"
 _BROKER = "kafka.Kafka"
+_PRIVATE = 0o077  # files are for their owner only
 _PRINTABLE = range(0x20, 0x7F)  # of ASCII
 
 _LOG4J = """\
@@ -114,7 +115,12 @@ def format_storage(folder: Path) -> None:
     # --cluster-id=ID as one word: an id may begin with a dash.
     arguments = ["format", f"--cluster-id={cluster}", "-c", settings, "--ignore-formatted"]
     done = subprocess.run(  # noqa: S603 - Java of the wheel and a file of ours
-        [*java, _STORAGE_TOOL, *arguments], capture_output=True, text=True, timeout=_FORMAT_SECONDS, check=False
+        [*java, _STORAGE_TOOL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=_FORMAT_SECONDS,
+        check=False,
+        umask=_PRIVATE,
     )
     if done.returncode != 0:
         message = f"Kafka could not prepare {folder / 'data'}: {(done.stderr or done.stdout).strip()[-400:]}"

@@ -54,7 +54,7 @@ def _start(
     supervisor = answering_supervisor(layout, report)
     running = _running(supervisor) if supervisor else frozenset[str]()
     embedded = [component.name for component in planning.embedded_servers(components, settings)]
-    ports = settle_ports(layout, embedded, running, report)
+    ports = settle_ports(settings, embedded, running, report)
     settle_passwords(layout, embedded)
     planned = planning.plan(components, settings)
     absent = [part for part in planned if part.provider is not Provider.GIVEN and part.name not in running]

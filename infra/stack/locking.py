@@ -15,6 +15,7 @@ _POLL_SECONDS = 0.1
 def held(path: Path, seconds: float, busy: str) -> Iterator[None]:
     """Hold the lock `path`; `DependencyUnavailable` with the sentence `busy` when another holds it for `seconds`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     with path.open("a+b") as file:
         until = time.monotonic() + seconds
         while not _taken(file.fileno()):

@@ -6,7 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from infra.runtime.settings import Settings
+from infra.runtime.settings_stack import PROGRAMS
 from infra.stack import kafka, postgres, valkey
+from infra.stack.environment import program_port
 from infra.stack.jars import Report, ensure_jars, jar_folder
 from infra.stack.layout import Layout
 from infra.stack.passwords import PASSWORD, kept_password
@@ -45,15 +47,18 @@ def _require_space(home: Path) -> None:
         raise ConfigurationInvalid(message)
 
 
-def settle_ports(layout: Layout, names: Collection[str], running: Collection[str], report: Report) -> dict[str, int]:
+def settle_ports(
+    settings: Settings, names: Collection[str], running: Collection[str], report: Report
+) -> dict[str, int]:
     """Return the port of every embedded server, choosing those that are new or meanwhile taken by a stranger."""
-    ports = kept_ports(layout.ports)
+    layout = Layout(settings.home)
+    ports, reserved = kept_ports(layout.ports), [program_port(name, settings) for name in PROGRAMS]
     wanted = [*names, *([CONTROLLER] if "kafka" in names else [])]
     for name in wanted:
         owner = "kafka" if name == CONTROLLER else name
         if name in ports and (owner in running or is_free(ports[name])):
             continue
-        fresh = choose_port(ports.values())
+        fresh = choose_port([*ports.values(), *reserved])
         if name in ports:
             holder = holder_of(ports[name]) or "another program"
             report(f"port {ports[name]} of {name} is now held by {holder}: took {fresh}")

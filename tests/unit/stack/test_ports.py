@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.runtime.settings import load_settings
 from infra.stack.layout import Layout
 from infra.stack.ports import choose_port, holder_of, is_free, keep_ports, kept_ports, require_free
 from infra.stack.prepare import CONTROLLER, settle_ports
@@ -53,16 +54,16 @@ def test_unreadable_ports_say_what_to_delete(tmp_path: Path) -> None:
 
 
 def test_ports_stay_the_same_at_a_second_start(tmp_path: Path) -> None:
-    layout, said = Layout(tmp_path), list[str]()
-    first = settle_ports(layout, ["kafka", "valkey"], (), said.append)
+    settings, said = load_settings({"ARTSTORE_HOME": str(tmp_path)}), list[str]()
+    first = settle_ports(settings, ["kafka", "valkey"], (), said.append)
     assert set(first) == {"kafka", CONTROLLER, "valkey"}
-    assert settle_ports(layout, ["kafka", "valkey"], (), said.append) == first
+    assert settle_ports(settings, ["kafka", "valkey"], (), said.append) == first
     assert said == []
 
 
 def test_a_port_that_a_stranger_has_taken_is_replaced_and_said(tmp_path: Path, taken: int) -> None:
-    layout, said = Layout(tmp_path), list[str]()
-    keep_ports(layout.ports, {"valkey": taken})
-    assert settle_ports(layout, ["valkey"], ["valkey"], said.append) == {"valkey": taken}
-    assert settle_ports(layout, ["valkey"], (), said.append) != {"valkey": taken}
+    settings, said = load_settings({"ARTSTORE_HOME": str(tmp_path)}), list[str]()
+    keep_ports(Layout(tmp_path).ports, {"valkey": taken})
+    assert settle_ports(settings, ["valkey"], ["valkey"], said.append) == {"valkey": taken}
+    assert settle_ports(settings, ["valkey"], (), said.append) != {"valkey": taken}
     assert str(taken) in said[0]
