@@ -1,7 +1,7 @@
 """Text or not, and in which encoding: pure rules; Russian 8-bit encodings are told apart by their letters."""
 
 import codecs
-from collections.abc import Iterable
+import re
 from itertools import pairwise
 
 from charset_normalizer import from_bytes
@@ -23,6 +23,8 @@ _PAIRS = (
 CYRILLIC_PAIRS = frozenset(_PAIRS.split(" "))
 PAIRS_SHARE_MIN = 0.2
 SAMPLE_BYTES = 64 * 1024
+ASCII_END = 0x80
+_CYRILLIC_WORD = re.compile("[\u0400-\u045f]+")
 
 _ALLOWED_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1b")
 _CONTROLS = bytes(code for code in (*range(0x20), 0x7F) if code not in _ALLOWED_CONTROLS)
@@ -84,25 +86,26 @@ def _is_familiar(text: str | None) -> bool:
 
 
 def _cyrillic(sample: bytes) -> str | None:
-    scores = ((_pairs_share(sample.decode(name, "replace")), name) for name in CYRILLIC_ENCODINGS)
-    share, name = max(scores, key=lambda score: score[0])
-    return name if share >= PAIRS_SHARE_MIN else None
+    """Return the Cyrillic encoding in which `sample` has the most frequent pairs, or None when it has few in all."""
+    pairs = sum(left >= ASCII_END and right >= ASCII_END for left, right in pairwise(sample))
+    hits, name = max(((_hits(sample.decode(name, "replace")), name) for name in CYRILLIC_ENCODINGS), key=_first)
+    return name if pairs and hits >= PAIRS_SHARE_MIN * pairs else None
 
 
-def _pairs_share(text: str) -> float:
-    """Return the share of frequent Russian pairs among all pairs of Cyrillic letters; 0 when there are none."""
-    pairs = list(_letter_pairs(text))
-    if not pairs:
-        return 0.0
-    # Alternating case is how one Cyrillic encoding looks when it is read as another.
-    hits = sum(pair.lower() in CYRILLIC_PAIRS and not (pair[0].islower() and pair[1].isupper()) for pair in pairs)
-    return hits / len(pairs)
+def _first(score: tuple[int, str]) -> int:
+    return score[0]
 
 
-def _letter_pairs(text: str) -> Iterable[str]:
-    for left, right in pairwise(text):
-        if "\u0400" <= left < "\u0460" and "\u0400" <= right < "\u0460":
-            yield left + right
+def _hits(text: str) -> int:
+    """Count frequent pairs of letters; a word in mixed case is how one encoding looks when it is read as another."""
+    hits = 0
+    for word in _CYRILLIC_WORD.findall(text):
+        tail = word[1:]
+        if word.isupper() or not tail or tail.islower():
+            hits += sum(left + right in CYRILLIC_PAIRS for left, right in pairwise(word.lower()))
+        else:
+            hits -= 1
+    return hits
 
 
 def _guessed(sample: bytes) -> str | None:

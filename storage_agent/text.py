@@ -114,13 +114,15 @@ class Texts:
         return Asked(command, self._documents.identity, self._clock.now())
 
 
-async def extract_file(media_type: str, body: Path, path: Path, scratch: Path) -> Extraction:
+async def extract_file(
+    media_type: str, body: Path, path: Path, scratch: Path, wall_seconds: float = WALL_SECONDS
+) -> Extraction:
     """Extract the text of `body` into `path`, by way of `scratch` on the same file system. OSError from the disk."""
     source = await on_disk(open_to_read, body)
     try:
         sink = await on_disk(open_scratch, scratch)
         try:
-            code = await _run(media_type, source, sink)
+            code = await _run(media_type, source, sink, wall_seconds)
         finally:
             sink.close()
         if code in (extraction.WHOLE, extraction.TRUNCATED):
@@ -132,7 +134,7 @@ async def extract_file(media_type: str, body: Path, path: Path, scratch: Path) -
         source.close()
 
 
-async def _run(media_type: str, source: BinaryIO, sink: BinaryIO) -> int | None:
+async def _run(media_type: str, source: BinaryIO, sink: BinaryIO, wall_seconds: float) -> int | None:
     """Return the exit code of the extracting process, None when it had to be ended because it was late.
 
     It inherits no environment: what it reads was sent by strangers, and settings hold secrets.
@@ -149,7 +151,7 @@ async def _run(media_type: str, source: BinaryIO, sink: BinaryIO) -> int | None:
         env={},
     )
     try:
-        async with asyncio.timeout(WALL_SECONDS):
+        async with asyncio.timeout(wall_seconds):
             return await process.wait()
     except TimeoutError:
         return None

@@ -1,0 +1,186 @@
+"""A real agent in a process of its own, on the real log: keys announced, tickets signed, records read back."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+from aiokafka import TopicPartition
+
+from infra.runtime.clock import SystemClock
+from infra.runtime.files import read_json
+from infra.runtime.installation import ensure_installation, load_programs_key, program_secret
+from infra.runtime.kafka import apply_topics, open_reader
+from infra.runtime.security import sign_ticket
+from infra.runtime.settings_sections import KafkaSettings
+from producers.publisher import open_publisher
+from schemas.envelope import Message
+from schemas.events import KeyRegistered
+from schemas.identifiers import KeyId, TicketId, new_id
+from schemas.registry import decode, encode
+from schemas.requests import SealedSecret
+from schemas.ticket import DownloadTicket, UploadTicket
+from schemas.topics import BY_NAME
+from tests.agents import KID, a_key, path_of
+from tests.builders import a_ticket, an_actor, an_upload_request
+from tests.stacks import free_ports
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30.0
+
+Kind = TypeVar("Kind", bound=Message)
+
+
+@dataclass
+class Agent:
+    """One agent's home, its process, and a client."""
+
+    home: Path
+    kafka: KafkaSettings
+    port: int = field(default_factory=lambda: free_ports(1)[0])
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def root(self) -> Path:
+        return self.home / "elements" / "hot"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def element_id(self) -> str:
+        identity = read_json(self.root / "element.json") or {}
+        return str(identity["element_id"])
+
+    @property
+    def secret(self) -> str:
+        return program_secret(load_programs_key(self.home / "keys" / "programs.key"), self.element_id)
+
+    async def start(self, **extra: str) -> None:
+        """Start the program and wait until it is ready."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ARTSTORE_")}  # noqa: TID251
+        own = {
+            "ARTSTORE_HOME": str(self.home),
+            "ARTSTORE_KAFKA__BOOTSTRAP_SERVERS": str(self.kafka.bootstrap_servers),
+            "ARTSTORE_AGENT__PORT": str(self.port),
+            "ARTSTORE_AGENT__RESERVE_BYTES": "65536",
+            "ARTSTORE_AGENT__HEARTBEAT_SECONDS": "0.5",
+            "ARTSTORE_TELEMETRY__SPANS_PATH": str(self.home / "spans.jsonl"),
+        }
+        self.home.mkdir(exist_ok=True)
+        with (self.home / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
+                [sys.executable, "-m", "infra.cli.programs", "agent"],
+                cwd=ROOT,
+                env={**kept, **own, **extra},
+                stdout=log,
+                stderr=log,
+            )
+        await self._ready()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    def ticket(self, data: bytes, filename: str) -> UploadTicket:
+        request = an_upload_request(filename=filename, size=len(data), now=datetime.now(UTC))
+        ticket = a_ticket(request)
+        return ticket.model_copy(update={"element_id": self.element_id})
+
+    def bearer(self, ticket: UploadTicket) -> dict[str, str]:
+        text = sign_ticket(a_key(), ticket, datetime.now(UTC), ticket.deadline_at_max)
+        return {"Authorization": f"Bearer {text}"}
+
+    def content_url(self, ticket: UploadTicket, what: str = "content") -> str:
+        """Return the address of a stored version, with a download ticket."""
+        now = datetime.now(UTC)
+        download = DownloadTicket(
+            ticket_id=TicketId(new_id(now)),
+            document_id=ticket.document_id,
+            document_version=1,
+            element_id=ticket.element_id,
+            subject="reader",
+        )
+        text = sign_ticket(a_key(), download, now, now + timedelta(minutes=1))
+        return f"{self.url}{path_of(ticket, what)}?ticket={text}"
+
+    async def put(self, ticket: UploadTicket, data: bytes) -> httpx2.Response:
+        async with httpx2.AsyncClient(trust_env=False, timeout=20) as client:
+            return await client.put(f"{self.url}{path_of(ticket)}", content=data, headers=self.bearer(ticket))
+
+    async def get(self, url: str, headers: dict[str, str] | None = None) -> httpx2.Response:
+        async with httpx2.AsyncClient(trust_env=False, timeout=20) as client:
+            return await client.get(url, headers=headers)
+
+    async def publish(self, message: Message, traceparent: str | None = None) -> None:
+        async with open_publisher(self.kafka, "test") as publisher:
+            await publisher.publish(encode(message, traceparent))
+
+    async def await_told(
+        self, kind: type[Kind], wanted: Callable[[Kind], bool] = lambda _: True, seconds: float = 20
+    ) -> tuple[Kind, str | None]:
+        """Return the first record of a kind that is wanted, with its traceparent."""
+        partitions = [TopicPartition(kind.topic, n) for n in range(BY_NAME[kind.topic].partitions)]
+        async with asyncio.timeout(seconds), open_reader(self.kafka, "test", partitions) as reader:
+            while True:
+                batches = await reader.getmany(timeout_ms=200)
+                for record in (record for batch in batches.values() for record in batch):
+                    message = decode(record.value)
+                    if isinstance(message, kind) and wanted(message):
+                        headers = dict(record.headers)
+                        return message, headers["traceparent"].decode() if "traceparent" in headers else None
+
+    async def _ready(self) -> None:
+        async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+            while True:
+                assert self.process is not None
+                assert self.process.poll() is None, (self.home / "agent.log").read_text()[-3000:]
+                with contextlib.suppress(httpx2.HTTPError):
+                    if (await client.get(f"{self.url}/health/ready")).status_code == 200:
+                        return
+                await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def an_agent(home: Path, kafka: KafkaSettings) -> AsyncIterator[Agent]:
+    """Prepare the log, announce the test's key, start an agent, and end it whatever happened."""
+    ensure_installation(home / "keys")
+    await apply_topics(kafka)
+    agent = Agent(home, kafka)
+    await agent.publish(_key_registered())
+    await agent.start()
+    try:
+        yield agent
+    finally:
+        if agent.process is not None and agent.process.poll() is None:
+            agent.end()
+
+
+def _key_registered() -> KeyRegistered:
+    now = SystemClock().now()
+    return KeyRegistered(
+        meta=KeyRegistered.meta_for(
+            event_id=new_id(now),
+            aggregate_id=KID,
+            aggregate_version=1,
+            occurred_at=now,
+            correlation_id=new_id(now),
+            actor=an_actor(),
+            source="test",
+        ),
+        key_id=KeyId(KID),
+        public_jwk=a_key().public_jwk(),
+        sealed_private=SealedSecret(key_id="none", nonce=b"", ciphertext=b""),
+        active_from=a_key().active_from,
+    )

@@ -1,0 +1,150 @@
+"""GET and HEAD: the right bytes, the right headers, and nothing to who may not see it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from schemas.attributes import Attributes
+from schemas.elements import Mode
+from storage_agent.derived import text_path
+from storage_agent.digests import digest_value
+from storage_agent.element import set_mode
+from tests.agents import SECRET, Plane, a_plane, path_of, sha256, some_bytes
+
+DATA = some_bytes(600_000)
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
+    async with a_plane(tmp_path / "hot") as plane:
+        yield plane
+
+
+async def test_the_whole_document_comes_with_all_that_is_known_about_it(plane: Plane) -> None:
+    ticket = await plane.stored(DATA, "Отчёт_2026.bin")
+    answer = await plane.get(ticket)
+    assert (answer.status_code, answer.content == DATA) == (200, True)
+    headers = answer.headers
+    assert headers["ETag"] == f'"sha256:{sha256(DATA)}"'
+    assert headers["Content-Length"] == str(len(DATA))
+    assert headers["Accept-Ranges"] == "bytes"
+    assert headers["Repr-Digest"] == digest_value(sha256(DATA))
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert headers["Last-Modified"].endswith("GMT")
+    assert "filename*=UTF-8''%D0%9E%D1%82%D1%87%D1%91%D1%82_2026.bin" in headers["Content-Disposition"]
+
+
+async def test_head_tells_the_same_without_the_bytes(plane: Plane) -> None:
+    ticket = await plane.stored(DATA)
+    whole, head = await plane.get(ticket), await plane.get(ticket, {"Range": "bytes=0-1"}, method="HEAD")
+    assert (head.status_code, head.content) == (200, b"")
+    assert dict(head.headers) == dict(whole.headers)
+
+
+@pytest.mark.parametrize("first", [0, 1, 262_143, 262_144, 262_145, 599_999])
+async def test_a_range_brings_exactly_its_bytes(plane: Plane, first: int) -> None:
+    ticket = await plane.stored(DATA)
+    last = min(first + 300_000, len(DATA) - 1)
+    answer = await plane.get(ticket, {"Range": f"bytes={first}-{last}"})
+    assert (answer.status_code, answer.content == DATA[first : last + 1]) == (206, True)
+    assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{len(DATA)}"
+    assert answer.headers["Content-Length"] == str(last - first + 1)
+
+
+async def test_a_range_behind_the_end_is_a_problem_that_names_the_size(plane: Plane) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    answer = await plane.get(ticket, {"Range": "bytes=10-"})
+    assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
+    assert answer.headers["Content-Range"] == "bytes */10"
+
+
+async def test_several_ranges_or_another_tag_bring_the_whole(plane: Plane) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    for headers in ({"Range": "bytes=0-1,3-4"}, {"Range": "bytes=0-1", "If-Range": '"sha256:00"'}):
+        answer = await plane.get(ticket, headers)
+        assert (answer.status_code, answer.content) == (200, b"0123456789")
+
+
+async def test_what_the_client_has_is_not_sent_again(plane: Plane) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    etag = f'"sha256:{sha256(b"0123456789")}"'
+    answer = await plane.get(ticket, {"If-None-Match": etag, "Range": "bytes=0-1"})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["ETag"] == etag
+    assert (await plane.get(ticket, {"If-Match": '"sha256:00"'})).status_code == 412
+
+
+async def test_text_is_named_without_a_charset_that_nobody_knows(plane: Plane) -> None:
+    ticket = await plane.stored("Привет".encode("cp1251"), "a.txt")
+    assert (await plane.get(ticket)).headers["Content-Type"] == "text/plain"
+
+
+async def test_attributes_come_byte_for_byte(plane: Plane) -> None:
+    ticket = await plane.stored(DATA)
+    answer = await plane.get(ticket, what="attributes")
+    name = next(name for name in plane.leftovers() if name.endswith("attr.json"))
+    assert answer.content == (plane.root / name).read_bytes()
+    assert Attributes.from_sealed(answer.content).document_id == ticket.document_id
+    again = await plane.get(ticket, {"If-None-Match": answer.headers["ETag"]}, what="attributes")
+    assert again.status_code == 304
+
+
+async def test_without_a_ticket_for_this_document_nothing_is_given(plane: Plane) -> None:
+    ticket, other = await plane.stored(DATA), await plane.stored(b"other", "b.txt")
+    naked = await plane.client.get(path_of(ticket))
+    assert (naked.status_code, naked.json()["code"]) == (401, "invalid_ticket")
+    swapped = await plane.client.get(path_of(ticket), params={"ticket": plane.download_ticket(other)})
+    assert swapped.status_code == 403
+    upload = await plane.client.get(path_of(ticket), params={"ticket": plane.signed(ticket)})
+    assert upload.status_code == 401
+
+
+async def test_a_document_that_is_not_here_is_not_found(plane: Plane) -> None:
+    ticket = plane.ticket(b"never sent")
+    for what in ("content", "attributes"):
+        answer = await plane.get(ticket, what=what)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_a_cut_body_is_never_given(plane: Plane) -> None:
+    ticket = await plane.stored(DATA)
+    body = next(name for name in plane.leftovers() if not name.endswith("attr.json"))
+    (plane.root / body).write_bytes(DATA[:-1])
+    answer = await plane.get(ticket)
+    assert (answer.status_code, answer.json()["code"]) == (500, "body_damaged")
+
+
+async def test_an_archived_element_gives_attributes_and_no_content(tmp_path: Path) -> None:
+    async with a_plane(tmp_path / "vault") as plane:
+        ticket = await plane.stored(DATA)
+    set_mode(tmp_path / "vault", Mode.ARCHIVE, plane.clock.now())
+    async with a_plane(tmp_path / "vault") as plane:
+        refused = await plane.get(ticket)
+        assert (refused.status_code, refused.json()["code"]) == (423, "mode_forbids")
+        assert (await plane.get(ticket, what="attributes")).status_code == 200
+
+
+async def test_a_text_is_given_to_programs_only(plane: Plane) -> None:
+    ticket = await plane.stored(b"words", "a.txt")
+    path = text_path(plane.root, ticket.document_id, 1)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    assert (await plane.client.get(path_of(ticket, "text"), headers=headers)).status_code == 404
+    path.parent.mkdir(parents=True)
+    path.write_text("слова", encoding="utf-8")
+    answer = await plane.client.get(path_of(ticket, "text"), headers=headers)
+    assert (answer.status_code, answer.text) == (200, "слова")
+    for wrong in (b"", b"Bearer \xff", f"Basic {SECRET}".encode()):
+        refused = await plane.client.get(path_of(ticket, "text"), headers={b"Authorization": wrong})
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/content", 405)])
+async def test_every_error_is_a_problem(plane: Plane, method: str, path: str, status: int) -> None:
+    whole = f"/documents/{plane.ticket(b'').document_id}/versions/1{path}" if path == "/content" else path
+    answer = await plane.client.request(method, whole)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
