@@ -1,26 +1,13 @@
 """What becomes of a record that cannot be understood: the same key and value on the dead-letter topic, and why."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from schemas.envelope import Record
 from schemas.errors import Malformed
 from schemas.events import DeadLetter
 from schemas.topics import dead_letters
+from stream_processors.raw import RawRecord, text_headers
 
 GROUP = "artstore-processor"
 DETAIL_CHARACTERS = 500
-
-
-class RawRecord(Protocol):
-    """A record as the driver gives it: bytes, headers as pairs."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
 
 
 def dead_letter(record: RawRecord, error: Malformed) -> Record:
@@ -33,6 +20,5 @@ def dead_letter(record: RawRecord, error: Malformed) -> Record:
         source_partition=record.partition,
         source_offset=record.offset,
     )
-    own = {name: value.decode(errors="replace") for name, value in record.headers}
     why = {f"dl_{name}": str(value) for name, value in told.model_dump().items()}
-    return Record(dead_letters(record.topic), record.key or b"", record.value or b"", own | why)
+    return Record(dead_letters(record.topic), record.key or b"", record.value or b"", text_headers(record) | why)

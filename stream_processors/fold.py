@@ -14,6 +14,7 @@ from schemas.envelope import Record
 from schemas.errors import Corrupted, UndecodableRecord, UnknownSchema
 from schemas.topics import SAGA_EVENT
 from stream_processors.dead_letters import dead_letter
+from stream_processors.raw import text_headers
 from stream_processors.store import SagaStore, Stored
 
 CLIENT_ID = "artstore-processor-fold"
@@ -71,9 +72,8 @@ class Folder:
                 position = reached
 
     async def _read(self, record: ConsumerRecord) -> Stored | None:
-        headers = {name: value.decode(errors="replace") for name, value in record.headers}
         try:
-            return Stored.read(Record(record.topic, record.key or b"", record.value or b"", headers))
+            return Stored.read(Record(record.topic, record.key or b"", record.value or b"", text_headers(record)))
         except UnknownSchema as error:
             message = "The saga topic holds a record of a newer release: sagas cannot be decided without reading it."
             raise Corrupted(message) from error

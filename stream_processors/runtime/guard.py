@@ -14,8 +14,9 @@ from producers.publisher import Publisher
 from schemas.envelope import Position, Received
 from schemas.errors import DatabaseUnavailable, Malformed, Transient
 from schemas.registry import receive
-from stream_processors.dead_letters import RawRecord, dead_letter
+from stream_processors.dead_letters import dead_letter
 from stream_processors.fold import FoldGate
+from stream_processors.raw import RawRecord, text_headers
 from stream_processors.sagas.admission import admit
 
 # Above what the doors allow one statement or one record, so that their own errors come first and say more.
@@ -112,6 +113,6 @@ class Guard:
 
 def _understood(record: RawRecord) -> Received:
     position = Position(record.topic, record.partition, record.offset)
-    received = receive(position, record.key, record.value, dict(record.headers))
+    received = receive(position, record.key, record.value, text_headers(record))
     admit(received.message)
     return received

@@ -9,6 +9,7 @@ from schemas.requests import InboxMessage, UploadRequested
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+IDENTIFIERS = ("document_id", "element_id", "ticket_id", "account_id")
 SECONDS_MAX = 10 * 366 * 86_400
 
 
@@ -17,9 +18,9 @@ def admit(message: Message) -> None:
     if not isinstance(message, InboxMessage):
         raise UndecodableRecord(f"A {message.meta.type} is not for a saga.")
     meta = message.meta
-    for identifier in (meta.event_id, meta.aggregate_id, meta.correlation_id):
-        if not is_uuid(identifier):
-            raise UndecodableRecord("An identifier in the envelope is not a lowercase uuid.")
+    own = [str(value) for name, value in message if name in IDENTIFIERS]
+    if not all(map(is_uuid, (meta.event_id, meta.aggregate_id, meta.correlation_id, *own))):
+        raise UndecodableRecord("An identifier in the message is not a lowercase uuid.")
     times = [meta.occurred_at]
     if isinstance(message, UploadRequested):
         times += [message.deadline_at, message.deadline_at_max]

@@ -19,7 +19,7 @@ class Raw:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
     @classmethod
     def of(cls, record: Record, offset: int = 0, partition: int = 0) -> "Raw":

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.runtime.metrics import Metrics
 from producers.publisher import MemoryPublisher
 from schemas.envelope import Received
 from schemas.errors import DatabaseUnavailable, LogUnavailable, Malformed
 from schemas.registry import encode
+from schemas.requests import Description
 from schemas.topics import SAGA_EVENT, SAGA_INBOX
 from stream_processors.fold import Folder, FoldGate
 from stream_processors.runtime.guard import HARD_EXIT, Guard
@@ -76,6 +79,12 @@ async def test_what_cannot_be_understood_is_buried_whole_and_life_goes_on(spoil:
     assert len(bench.handled) == 1
 
 
+async def test_headers_of_any_bytes_are_no_reason_to_refuse_a_record() -> None:
+    bench, raw = Bench(), an_inbox_record()
+    await bench.guard.take(replace(raw, headers=(("traceparent", b"\xff"), ("empty", None))))
+    assert (len(bench.handled), bench.publisher.records, bench.exits) == (1, [], [])
+
+
 async def test_a_message_for_no_saga_or_with_impossible_ids_and_times_is_buried() -> None:
     bench, request = Bench(), an_upload_request()
     odd = request.meta.model_copy(update={"event_id": "not a uuid"})
@@ -84,12 +93,13 @@ async def test_a_message_for_no_saga_or_with_impossible_ids_and_times_is_buried(
         request.model_copy(update={"meta": odd}),
         request.model_copy(update={"deadline_at": far}),
         request.model_copy(update={"deadline_seconds": 2**60}),
+        request.model_copy(update={"document_id": "\x00"}),
     ]
     for message in spoilt:
         await bench.guard.take(Raw.holding(message))
     elsewhere = encode(request)
     await bench.guard.take(Raw(SAGA_EVENT, 0, 0, elsewhere.key, elsewhere.value))
-    assert len(bench.publisher.records) == 4
+    assert len(bench.publisher.records) == 5
     assert bench.handled == []
 
 
@@ -144,3 +154,16 @@ async def test_a_cancelled_handler_that_cannot_finish_ends_the_process_before_it
         await taking
     assert (bench.handled, bench.exits) == ([], [HARD_EXIT])
     bench.released.set()
+
+
+@given(st.data())
+async def test_no_bytes_whatever_end_the_process(data: st.DataObject) -> None:
+    description = Description(custom={"share": 0.5, "pages": 3, "signed": True, "name": "Ё"})
+    whole = encode(an_upload_request(description=description)).value
+    cut, at = data.draw(st.integers(0, len(whole))), data.draw(st.integers(5, len(whole) - 1))
+    noise = data.draw(st.binary(max_size=8))
+    spoilt = data.draw(st.sampled_from([whole[:cut], whole[:at] + noise + whole[at + len(noise) :], whole + noise]))
+    bench = Bench()
+    await bench.guard.take(Raw(SAGA_INBOX, 0, 0, an_inbox_record().key, spoilt))
+    assert bench.exits == []
+    assert len(bench.publisher.records) + len(bench.handled) == 1
