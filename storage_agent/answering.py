@@ -31,8 +31,6 @@ class Answering:
     async def accept(self, received: Received) -> bool:
         """Journal a command; False when it was journalled before, under this or another position."""
         command_id, position = received.message.meta.event_id, received.position
-        if position.offset < self._parts.memory.offsets.get(position.partition, 0):
-            return False
         if self._parts.memory.knows_command(command_id):
             self.pass_over(position)
             return False

@@ -28,6 +28,7 @@ class Documents:
     def __init__(self, parts: Parts) -> None:
         self.identity = parts.identity
         self.outbox = parts.outbox
+        self.folders = parts.folders
         self._parts = parts
         self._holdings = Holdings(parts.disk, parts.folders, parts.memory, parts.placer)
         self._answering = Answering(parts, self._find)

@@ -19,7 +19,17 @@ LOCK = "element.lock"
 @contextmanager
 def hold_element(disk: Disk, root: Path) -> Iterator[None]:
     """Hold the element in `root` for a block, its folder made when needed; ElementBusy when another agent holds it."""
-    missing = [folder for folder in (root, *root.parents) if not folder.is_dir()]
+    try:
+        with _held(disk, root):
+            yield
+    except PermissionError as error:
+        msg = f"The element's folder {root} cannot be used: {error.strerror}. Set another one, or its owner."
+        raise ConfigurationInvalid(msg) from error
+
+
+@contextmanager
+def _held(disk: Disk, root: Path) -> Iterator[None]:
+    missing = [folder for folder in (root, *root.parents) if not disk.is_directory(folder)]
     for folder in reversed(missing):
         disk.make_directory(folder)
         disk.sync_directory(folder.parent)

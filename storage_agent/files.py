@@ -36,12 +36,20 @@ class Disk(Protocol):
         """Make names made, moved and removed inside `path` durable."""
         ...
 
+    def is_directory(self, path: Path) -> bool:
+        """Tell whether a directory is there."""
+        ...
+
     def names(self, path: Path) -> list[str]:
         """Return the names inside a directory, sorted; none when it does not exist."""
         ...
 
     def read(self, path: Path) -> bytes | None:
         """Return a file's bytes; None when there is no such file."""
+        ...
+
+    def forget_cached(self, path: Path) -> None:
+        """Let the next read of a file come from the drive, not from memory; fine when it is not there."""
         ...
 
     def size(self, path: Path) -> int | None:
@@ -124,6 +132,10 @@ class LocalDisk:
         finally:
             os.close(handle)
 
+    def is_directory(self, path: Path) -> bool:
+        """Tell whether a directory is there."""
+        return path.is_dir()
+
     def names(self, path: Path) -> list[str]:
         """Return the names inside a directory, sorted."""
         try:
@@ -139,6 +151,16 @@ class LocalDisk:
             return None
         with os.fdopen(handle, "rb") as file:
             return file.read()
+
+    def forget_cached(self, path: Path) -> None:
+        """Drop a file's clean pages: after a failed sync the kernel calls pages clean that never reached the drive."""
+        if sys.platform == "darwin" or not path.is_file():
+            return
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(handle)
 
     def size(self, path: Path) -> int | None:
         """Return a file's size, or None."""

@@ -139,4 +139,4 @@ class Memory:
             del self._replied[next(iter(self._replied))]
 
     def _read(self, position: StoredPosition) -> None:
-        self.offsets[position.partition] = max(self.offsets.get(position.partition, 0), position.offset + 1)
+        self.offsets[position.partition] = position.offset + 1

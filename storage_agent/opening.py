@@ -9,6 +9,7 @@ from pathlib import Path
 from infra.runtime.clock import Clock
 from infra.runtime.settings_sections import AgentSettings
 from schemas.elements import ElementIdentity
+from schemas.errors import InsufficientStorage
 from storage_agent import facts
 from storage_agent.commitment import stored
 from storage_agent.documents import Documents
@@ -38,7 +39,7 @@ async def open_documents(
     """
     disk = disk or LocalDisk()
     with hold_element(disk, root):
-        identity, recovered = await DiskGate(RECOVERY_SECONDS).call(_prepare, disk, root, settings, clock.now())
+        identity, recovered = await _prepared(disk, root, settings, clock)
         parts = _assemble(disk, root, settings, clock, identity, recovered)
         await parts.gate.call(parts.reserve.take)
         writer = asyncio.create_task(parts.journal.run(), name="journal")
@@ -48,6 +49,16 @@ async def open_documents(
             yield documents
         finally:
             await _end(parts, documents, writer)
+
+
+async def _prepared(disk: Disk, root: Path, settings: AgentSettings, clock: Clock) -> tuple[ElementIdentity, Recovered]:
+    gate = DiskGate(RECOVERY_SECONDS)
+    try:
+        return await gate.call(_prepare, disk, root, settings, clock.now())
+    except InsufficientStorage:
+        # Recovery must go on a full disk too: this is what the reserve is for. Every step of it may be repeated.
+        await gate.call(Reserve(disk, Folders(root).journal, settings.reserve_bytes).drop)
+        return await gate.call(_prepare, disk, root, settings, clock.now())
 
 
 def _prepare(disk: Disk, root: Path, settings: AgentSettings, now: datetime) -> tuple[ElementIdentity, Recovered]:
@@ -98,6 +109,7 @@ async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None]) -
     await documents.settle()
     parts.journal.close()
     await asyncio.wait({writer})
-    if parts.gate.failure() is None:
-        await parts.journal.checkpoint()
-        parts.journal.release()
+    # What ended the writer is the cause of whatever else went wrong; and a thread may still be at work on its file.
+    writer.result()
+    await parts.journal.checkpoint()
+    parts.journal.release()

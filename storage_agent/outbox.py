@@ -33,6 +33,7 @@ class Outbox:
         self._entries_max = entries_max
         self._work = asyncio.Event()
         self._last: dict[tuple[str, int], StoredPosition] = {}
+        self._sent: dict[int, int] = {}
         self._newest = 0
         self._marked = 0
 
@@ -78,9 +79,10 @@ class Outbox:
             if not batch:
                 await self._work.wait()
                 continue
+            before = self.length
             complete = await self._send(publisher, batch)
             self._mark()
-            pause = PAUSE_SECONDS if complete else min(pause * 2, PAUSE_SECONDS_MAX)
+            pause = PAUSE_SECONDS if self.length < before else min(pause * 2, PAUSE_SECONDS_MAX)
             if not complete:
                 await asyncio.sleep(pause)
 
@@ -100,9 +102,11 @@ class Outbox:
     async def _send_lane(self, publisher: Publisher, lane: Iterable[Waiting]) -> bool:
         try:
             for waiting in lane:
-                for stored in waiting.records:
+                for stored in waiting.records[self._sent.get(waiting.number, 0) :]:
                     position = await publisher.publish(stored.record())
                     self._last[position.topic, position.partition] = StoredPosition.of(position)
+                    self._sent[waiting.number] = self._sent.get(waiting.number, 0) + 1
+                self._sent.pop(waiting.number, None)
                 self._newest = max(self._newest, waiting.number)
                 self._memory.acknowledge(waiting.number)
         except Transient:

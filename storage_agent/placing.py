@@ -32,8 +32,8 @@ class Placer:
         """Finish what a crash interrupted; BodyDamaged when the body is neither staged nor in place, whole."""
         self._make_directory(committed.directory)
         staged, body = self._staged(committed), self._body(committed)
-        if self.disk.sha256(body) != committed.sha256:
-            if self.disk.sha256(staged) != committed.sha256:
+        if self._digest_on_drive(body) != committed.sha256:
+            if self._digest_on_drive(staged) != committed.sha256:
                 msg = (
                     f"Version {committed.version} of document {committed.document_id} is committed, but its body is "
                     "neither in place nor staged. The agent does not start; restore the element."
@@ -58,6 +58,10 @@ class Placer:
             write_synced(self.disk, scratch, attr)
             self.disk.rename(scratch, path)
         self.disk.sync_directory(directory)
+
+    def _digest_on_drive(self, path: Path) -> str | None:
+        self.disk.forget_cached(path)
+        return self.disk.sha256(path)
 
     def _make_directory(self, relative: str) -> None:
         if relative in self._durable:

@@ -42,6 +42,7 @@ def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
 
 def _read(disk: Disk, path: Path, memory: Memory) -> Tail:
     """Fold the newest segment: its head carries all that the older ones leave to remember."""
+    disk.forget_cached(path)
     data = disk.read(path) or b""
     found = scan(data)
     if found.good_bytes < len(data):

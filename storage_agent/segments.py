@@ -64,8 +64,8 @@ def scan(data: bytes) -> Scan:
     if not lines:
         msg = "The newest segment of the journal has no valid head. Restore the element, or ask the operator."
         raise JournalDamaged(msg)
-    if _something_valid_follows(data[good:], digest):
-        msg = f"A line of the journal is damaged at byte {good}, and valid lines follow it: this is no torn tail."
+    if not _is_torn(data[good:], digest):
+        msg = f"The journal is damaged at byte {good}: a line there, or one before it, was whole once."
         raise JournalDamaged(msg)
     return Scan(tuple(lines), good, digest)
 
@@ -96,20 +96,29 @@ def _parse(body: bytes, before: Sequence[Line]) -> Line:
     return line
 
 
-def _something_valid_follows(tail: bytes, digest: str) -> bool:
-    """Tell whether a valid line stands anywhere behind the first bad one.
+def _is_torn(tail: bytes, digest: str) -> bool:
+    """Tell whether `tail` is what an interrupted write leaves: no line in it was ever whole.
 
-    A line is valid when it continues either the digest that the bad line *states* or the one that it *should* have;
-    the bad line's own line feed may be the damaged byte, so lines are looked for at every place.
+    A line was whole when it continues the digest that an earlier one *states* or *should* have, or when it can be read
+    to its end and only the digest is wrong. The damaged byte may be a line feed, so lines are looked for everywhere.
     """
     starts = [match.start() for match in _HEAD.finditer(tail)]
     for index, start in enumerate(starts):
-        if start == 0:
-            continue
-        line = tail[start : end if (end := tail.find(b"\n", start)) >= 0 else len(tail)]
-        if any(_holds(previous, line) for previous in _predecessors(tail, starts[:index], start, digest)):
-            return True
-    return False
+        end = tail.find(b"\n", start)
+        line = tail[start:end] if end >= 0 else tail[start:]
+        if end >= 0 and _is_readable(line):
+            return False
+        if start and any(_holds(previous, line) for previous in _predecessors(tail, starts[:index], start, digest)):
+            return False
+    return True
+
+
+def _is_readable(line: bytes) -> bool:
+    try:
+        Line.model_validate_json(line[_DIGITS + 1 :])
+    except ValidationError:
+        return False
+    return True
 
 
 def _predecessors(tail: bytes, earlier: Sequence[int], start: int, digest: str) -> Iterator[str]:

@@ -1,0 +1,114 @@
+"""What every disk does, the one of this machine and the forgetful one of the tests alike."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ElementBusy
+from storage_agent.files import Disk, LocalDisk, make_directories, replace, write_synced
+from tests.disks import CrashingDisk, MemoryDisk
+
+
+@pytest.fixture(params=["local", "memory", "crashing"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Disk, Path]:
+    root, memory = Path("/root-of-the-element"), MemoryDisk()
+    memory.make_directory(root)
+    places: dict[str, tuple[Disk, Path]] = {
+        "local": (LocalDisk(), tmp_path),
+        "memory": (memory, root),
+        "crashing": (CrashingDisk(memory), root),
+    }
+    return places[request.param]
+
+
+def test_a_written_file_is_read_back_and_described(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    write_synced(disk, root / "a", b"bytes")
+    disk.forget_cached(root / "a")
+    disk.forget_cached(root / "not there")
+
+    assert disk.read(root / "a") == b"bytes"
+    assert disk.size(root / "a") == 5
+    assert disk.sha256(root / "a") == hashlib.sha256(b"bytes").hexdigest()
+    assert disk.names(root) == ["a"]
+    assert disk.modified(root / "a").tzinfo is not None
+    assert disk.free_bytes(root) > 0
+
+
+def test_a_name_is_given_once(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    write_synced(disk, root / "a", b"1")
+
+    with pytest.raises(FileExistsError):
+        disk.create(root / "a")
+
+
+def test_what_is_not_there_is_none_and_may_be_removed(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    disk.unlink(root / "no")
+
+    assert (disk.read(root / "no"), disk.size(root / "no"), disk.sha256(root / "no")) == (None, None, None)
+    assert disk.names(root / "no") == []
+    assert not disk.is_directory(root / "no")
+    with pytest.raises(FileNotFoundError):
+        disk.open(root / "no")
+
+
+def test_a_rename_replaces_its_target(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    write_synced(disk, root / "a", b"old")
+    replace(disk, root / "a", b"new", root / "scratch")
+
+    assert disk.read(root / "a") == b"new"
+    assert disk.names(root) == ["a"]
+
+
+def test_writing_at_an_offset_and_truncating_work_on_an_open_file(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    write_synced(disk, root / "a", b"12345678")
+    handle = disk.open(root / "a")
+    disk.write(handle, b"xy", 8)
+    disk.truncate(handle, 9)
+    disk.sync(handle)
+    disk.close(handle)
+
+    assert disk.read(root / "a") == b"12345678x"
+
+
+def test_allocated_room_has_its_size(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    handle = disk.create(root / "a")
+    disk.allocate(handle, 4096)
+    disk.close(handle)
+
+    assert disk.size(root / "a") == 4096
+
+
+def test_directories_are_made_once_at_every_level(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    for _ in range(2):
+        make_directories(disk, root, "2026/11/24/10")
+
+    assert disk.is_directory(root / "2026/11/24/10")
+    assert disk.names(root / "2026/11/24") == ["10"]
+
+
+def test_a_lock_is_held_by_one(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    with disk.lock(root / "lock"), pytest.raises(ElementBusy), disk.lock(root / "lock"):
+        pass
+    with disk.lock(root / "lock"):
+        pass
+
+
+def test_this_machines_disk_follows_no_symbolic_link(tmp_path: Path) -> None:
+    disk = LocalDisk()
+    (tmp_path / "target").write_bytes(b"secret")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+
+    for call in (disk.read, disk.sha256, disk.open):
+        with pytest.raises(OSError, match="symbolic"):
+            call(tmp_path / "link")
+    with pytest.raises(FileExistsError):
+        disk.create(tmp_path / "link")
