@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.stacks import ADMIN_PASSWORD, eventually
+from tests.stacks import Stack, eventually
 
 PROBLEM = "application/problem+json"
 JSON = dict[str, Any]
@@ -21,15 +21,19 @@ def repr_digest(content: bytes) -> str:
 
 @dataclass
 class Archive:
-    """Signed in at a gateway. Answers are returned as they are; nothing is hidden from a test."""
+    """Signed in at the gateway of a stack, as its administrator unless told otherwise.
 
-    url: str
+    Answers are returned as they are; nothing is hidden from a test.
+    """
+
+    stack: Stack
     login: str = "admin"
-    password: str = ADMIN_PASSWORD
+    password: str = ""
     http: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx2.Client(base_url=self.url, timeout=40)
+        self.http = httpx2.Client(base_url=self.stack.url, timeout=40)
+        self.password = self.password or self.stack.admin_password
         self.sign_in()
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from tests.archive import Archive
 from tests.stacks import SERVERS, Stack, running_stack, whole_stack
 
 REAL = ("servers", "stack")
+REAL_PROPERTY = "runs on"
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def archive(stack: Stack) -> Iterator[Archive]:
     """Yield a client signed in as the administrator."""
-    with Archive(stack.url) as client:
+    with Archive(stack) as client:
         yield client
 
 
@@ -44,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in REAL:
             if name in used:
                 item.add_marker(name)
+                item.user_properties.append((REAL_PROPERTY, name))
         if "acceptance" in Path(str(item.fspath)).parts:
             item.add_marker(pytest.mark.timeout(600))
 
@@ -51,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests ran on real servers, and repeat aloud what was skipped and why."""
     passed = terminalreporter.stats.get("passed", [])
-    counts = {name: sum(name in report.keywords for report in passed) for name in REAL}
+    counts = {name: sum((REAL_PROPERTY, name) in report.user_properties for report in passed) for name in REAL}
     terminalreporter.write_line(
         f"on real Kafka, PostgreSQL and Valkey: {counts['servers']} tests on the servers alone, "
         f"{counts['stack']} on a whole live stack"

@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,23 +15,22 @@ from typing import Any, TypeVar
 from infra.runtime.settings import Settings
 from infra.stack.environment import resolve_settings
 from infra.stack.layout import Layout
+from infra.stack.ports import choose_port
 from infra.stack.supervisor import find_supervisor
 from infra.stack.waiting import await_stopped
 
 T = TypeVar("T")
-ADMIN_PASSWORD = "correct horse battery staple"
 COMMAND_SECONDS = 300
 SERVERS = "kafka,postgres,valkey"
 PROGRAMS = ("gateway", "processor", "projector", "agent-hot", "agent-vault")
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Return ports that nobody listens on at this moment, outside the range that clients are given theirs from."""
+    ports: list[int] = []
+    while len(ports) < count:
+        ports.append(choose_port(ports))
+    return ports
 
 
 def eventually(ask: Callable[[], T], seconds: float, why: str) -> T:
@@ -61,6 +59,10 @@ class Stack:
     @property
     def url(self) -> str:
         return self.settings.gateway_public_url
+
+    @property
+    def admin_password(self) -> str:
+        return (self.home / "admin-password").read_text(encoding="utf-8").strip()
 
     @property
     def spans(self) -> Path:
@@ -130,11 +132,10 @@ def running_stack(home: Path, **extra: str) -> Iterator[Stack]:
 
 
 def whole_stack(home: Path) -> "Stack":
-    """Return a stack with every program, short deadlines, a known password and its spans in a file; not yet started."""
+    """Return a stack with every program, short deadlines, and its spans in a file; not yet started."""
     extra = {
         "ARTSTORE_GATEWAY__UPLOAD_DEADLINE_SECONDS": "20",
         "ARTSTORE_GATEWAY__UPLOAD_DEADLINE_SECONDS_MAX": "60",
-        "ARTSTORE_BOOTSTRAP__ADMIN_PASSWORD": ADMIN_PASSWORD,
         "ARTSTORE_TELEMETRY__SPANS_PATH": str(home / "spans.jsonl"),
         "ARTSTORE_AGENT__RESERVE_BYTES": str(1024 * 1024),
     }

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
-from api_gateway.account_bodies import AccountAnswer, AccountBody
 from api_gateway.accounts import NewAccount, digest_of
 from api_gateway.dependencies import AccountKeeper, Given, Parts, actor_of
 from api_gateway.idempotency import IdempotencyKey
 from api_gateway.inbox import until_known
 from infra.runtime.security import AccessClaims
+from schemas.api.accounts import AccountAnswer, AccountBody
 from schemas.errors import LoginTaken
 from schemas.identifiers import derive, new_id
 

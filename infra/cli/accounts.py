@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from api_gateway.account_bodies import AccountAnswer, AccountBody
 from infra.cli import terminal
 from infra.cli.answers import parsed
 from infra.cli.client import ArchiveClient
 from infra.cli.session import FindPlace, archive, configured_place, load_session
 from infra.cli.terminal import Json
 from infra.cli.transport import Patience, Transport
+from schemas.api.accounts import AccountAnswer, AccountBody
 from schemas.errors import PermissionDenied, Unauthenticated
 from schemas.permissions import Role
 

@@ -126,9 +126,10 @@ class Supervisor:
         self._socket = socket_path
 
     def _call(self, method: str, *arguments: object) -> object:
-        proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=_SocketTransport(str(self._socket)))
+        transport = _SocketTransport(str(self._socket))
         try:
-            return getattr(proxy, method)(*arguments)
+            with xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport) as proxy:
+                return getattr(proxy, method)(*arguments)
         except (OSError, http.client.HTTPException) as error:
             message = f"The supervisor (pid {self.identity.pid}) does not answer: {error}. Run `artstore down`."
             raise DependencyUnavailable(message) from error

@@ -1,6 +1,5 @@
 """Bodies of uploads: the announcement, the ticket that answers it, and the agent's receipt."""
 
-import math
 from datetime import datetime
 
 from pydantic import Field, field_validator
@@ -33,7 +32,8 @@ class UploadBody(Body):
     def _numbers_survive_json(cls, custom: dict[str, CustomValue]) -> dict[str, CustomValue]:
         """Refuse numbers that another reader of JSON would read differently (RFC 8259, section 6; RFC 8785)."""
         for name, value in custom.items():
-            exact = isinstance(value, str | bool) or (math.isfinite(value) and abs(value) <= MAX_NUMBER)
+            # Also false for NaN and the infinities; an integer of any length is compared exactly.
+            exact = isinstance(value, str | bool) or abs(value) <= MAX_NUMBER
             if not exact:
                 msg = f"the number in {name!r} does not survive JSON: use at most {MAX_NUMBER}, or a string"
                 raise ValueError(msg)

@@ -33,7 +33,7 @@ class Outcome:
 class Campaign:
     """Uploads of several clients; `half` is set when half of them are done."""
 
-    url: str
+    stack: Stack
     program: str
     outcomes: list[Outcome] = field(default_factory=list)
     half: threading.Event = field(default_factory=threading.Event)
@@ -43,7 +43,7 @@ class Campaign:
         """Announce one upload and put its bytes, as often as it takes."""
         content = f"{self.program} {number} ёлка\n".encode() * (1 + 400 * (number % 5))
         key = f"kill-{self.program}-{number}"
-        with Archive(self.url) as archive:
+        with Archive(self.stack) as archive:
             announced = persist(lambda: archive.announce(f"{key}.txt", len(content), key=key))
             assert announced.status_code == 201, announced.text
             outcome = Outcome(announced.json(), content)
@@ -72,7 +72,7 @@ def persist(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_was_acknowledged_survives_the_death_of(stack: Stack, program: str) -> None:
-    campaign = Campaign(stack.url, program)
+    campaign = Campaign(stack, program)
     with ThreadPoolExecutor(CLIENTS) as pool:
         futures = [pool.submit(campaign.run, number) for number in range(UPLOADS)]
         assert campaign.half.wait(120)
@@ -81,7 +81,7 @@ def test_what_was_acknowledged_survives_the_death_of(stack: Stack, program: str)
             future.result(timeout=180)
     stack.await_ready()
     assert stack.status()[program]["pid"] != killed
-    with Archive(stack.url) as archive:
+    with Archive(stack) as archive:
         _assert_all_is_found(archive, campaign)
     assert verify(stack.root("hot")) == []
     assert verify(stack.root("vault")) == []

@@ -12,7 +12,7 @@ from tests.archive import Archive
 from tests.stacks import Stack
 from tests.truth import verify
 
-VIEWS = ("document", "version", "element")
+VIEWS = ("documents", "versions", "elements", "texts", "requests", "sagas", "accounts", "keys", "timeline")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_dropped_views_come_back_equal_in_every_column(stack: Stack, archive: Ar
     archive.store(f"перестройка-{source}.txt", "Виды перестраиваются.".encode(), tags=["a"], custom={"n": 1})
     archive.store("vault.txt", b"elsewhere", element_id="vault")
     before = _rows(stack)
-    assert before["document"]
+    assert before["documents"]
     asyncio.run(_execute(stack, "DROP SCHEMA views CASCADE"))
     stack.artstore("rebuild", "--from", source)
     assert _rows(stack) == before
@@ -85,7 +85,7 @@ def test_dropped_views_come_back_equal_in_every_column(stack: Stack, archive: Ar
 def test_diff_names_a_row_that_somebody_has_changed(stack: Stack, archive: Archive) -> None:
     upload = archive.store("подделка.txt", b"real")
 
-    forge = "UPDATE views.document SET title = $1 WHERE document_id = $2"
+    forge = "UPDATE views.documents SET title = $1 WHERE document_id = $2"
     asyncio.run(_execute(stack, forge, "forged", upload["document_id"]))
     told = stack.artstore("diff", check=False)
     assert told.returncode == 1

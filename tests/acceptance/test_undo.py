@@ -9,15 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-from storage_agent.element import set_mode
-
 from producers.publisher import open_publisher
 from schemas.commands import AbandonUpload
 from schemas.elements import Mode
 from schemas.envelope import Actor
 from schemas.identifiers import AccountId, DocumentId, TicketId, new_id
 from schemas.registry import encode
+from storage_agent.element import set_mode
 from tests.archive import JSON, PROBLEM, Archive, repr_digest
 from tests.stacks import Stack, eventually
 
@@ -172,37 +170,28 @@ async def test_commits_and_abandons_at_the_same_moment_end_one_way_or_the_other(
             _assert_nothing_is_left(stack, archive, upload)
 
 
-@pytest.fixture
-def read_only_vault(stack: Stack, archive: Archive) -> JSON:
-    """Announce an upload to the vault, then let the vault turn read-only behind the ticket's back."""
-    upload = archive.announce("too-late.txt", 5, element_id="vault").json()
-    _turn(stack, Mode.READ_ONLY)
-    return dict(upload)
-
-
-def _turn(stack: Stack, mode: Mode) -> None:
+def _turn(stack: Stack, archive: Archive, mode: Mode) -> None:
     stack.stop("agent-vault")
     set_mode(stack.root("vault"), mode, datetime.now(UTC))
     stack.artstore("up")
+    eventually(lambda: _mode(archive) == mode, 30, "the gateway has not learnt the mode")
 
 
-def test_an_element_that_turned_read_only_refuses_the_ticket_it_was_written_for(
-    stack: Stack, archive: Archive, read_only_vault: JSON
-) -> None:
+def test_an_element_that_turned_read_only_refuses_the_ticket_it_was_written_for(stack: Stack, archive: Archive) -> None:
+    upload = archive.announce("too-late.txt", 5, element_id="vault").json()
     try:
-        refused = archive.put(read_only_vault, b"bytes")
+        _turn(stack, archive, Mode.READ_ONLY)
+        refused = archive.put(upload, b"bytes")
         assert refused.status_code in {409, 423}
         assert refused.headers["Content-Type"].startswith(PROBLEM)
         assert refused.json()["code"] in {"mode_forbids", "stale_epoch"}
-        eventually(lambda: _mode(archive) == "ro", 20, "the gateway has not learnt the mode")
         placed = archive.announce("other.txt", 5, element_id="vault")
         assert (placed.status_code, placed.json()["code"]) == (409, "element_unavailable")
-        operation = archive.finished(read_only_vault["operation_id"], DEADLINE_SECONDS)
+        operation = archive.finished(upload["operation_id"], DEADLINE_SECONDS)
         assert (operation["state"], operation["problem"]["code"]) == ("failed", "upload_abandoned")
-        _assert_nothing_is_left(stack, archive, read_only_vault)
+        _assert_nothing_is_left(stack, archive, upload)
     finally:
-        _turn(stack, Mode.READ_WRITE)
-    eventually(lambda: _mode(archive) == "rw", 20, "the gateway has not learnt the mode")
+        _turn(stack, archive, Mode.READ_WRITE)
 
 
 def _mode(archive: Archive) -> str:

@@ -27,7 +27,7 @@ def test_an_account_is_added_once_and_may_what_its_role_says(stack: Stack, archi
     again = stack.artstore("account", "add", "Читатель", "--role", "editor", check=False)
     assert (again.returncode, "exists" in again.stderr) == (1, True)
     upload = archive.store("для читателя.txt", b"read me")
-    with Archive(stack.url, "читатель", added["password"]) as reader:
+    with Archive(stack, "читатель", added["password"]) as reader:
         assert reader.content(upload["document_id"]).content == b"read me"
         assert reader.search("читателя")
         for refused in (reader.announce("x", 1), reader.get("/events")):
