@@ -9,7 +9,7 @@ import pytest
 from infra.runtime.clock import ManualClock
 from producers.publisher import MemoryPublisher
 from schemas.api.uploads import Receipt
-from schemas.errors import ArtStoreError, DiskFailed, TypeRefused
+from schemas.errors import ArtStoreError, DiskFailed, TypeRefused, UploadAbandonedError
 from schemas.events import DocumentCommitted
 from schemas.registry import decode
 from schemas.ticket import UploadTicket
@@ -23,9 +23,11 @@ BODIES = (b"the first body", "тело второго документа".encode
 
 
 class Deed:
-    """What a client saw before the crash: tickets it had, receipts it got, bytes it sent."""
+    """What was seen from outside before the crash: tickets, bytes sent, receipts and refusals got, the element."""
 
     def __init__(self) -> None:
+        self.element_id = ""
+        self.spent: dict[type[ArtStoreError], UploadTicket] = {}
         self.tickets: list[tuple[UploadTicket, bytes]] = []
         self.receipts: dict[str, Receipt] = {}
 
@@ -38,14 +40,17 @@ class Deed:
 async def work(disk: CrashingDisk, deed: Deed) -> None:
     """Open, commit, refuse, give up, commit, close, open, close: every kind of step that an agent takes."""
     async with an_element(disk) as documents:
+        deed.element_id = documents.identity.element_id
         await deed.put(documents, BODIES[0])
         refused = a_ticket_for(documents.identity, b"#!")
         file, _ = await stage(documents, refused, b"#!")
         await documents.refuse(refused, TypeRefused(), {"code": "type_refused"}, None)
+        deed.spent[TypeRefused] = refused
         await file.discard()
-        abandoned = an_abandon(a_ticket_for(documents.identity, b"never"))
-        await documents.accept_command(abandoned)
-        await documents.abandon(abandoned)
+        given_up = a_ticket_for(documents.identity, b"never")
+        await documents.accept_command(an_abandon(given_up))
+        await documents.abandon(an_abandon(given_up))
+        deed.spent[UploadAbandonedError] = given_up
         await deed.put(documents, BODIES[1])
     async with an_element(disk):
         pass
@@ -65,6 +70,10 @@ async def check(disk: MemoryDisk, deed: Deed) -> None:
     publisher = MemoryPublisher()
     async with an_element(disk) as documents:
         assert faults(disk) == []
+        assert documents.identity.element_id == (deed.element_id or documents.identity.element_id)
+        for kind, ticket in deed.spent.items():
+            with pytest.raises(kind):
+                documents.admit(ticket)
         for ticket, data in deed.tickets:
             found = documents.find(ticket.document_id, 1)
             if ticket.ticket_id in deed.receipts:
@@ -130,7 +139,7 @@ async def is_lost(at: int, skipped: str) -> bool:
     disk.cut_power(random.Random(at), 0.0)  # noqa: S311 - a seed, not a secret
     try:
         await check(disk, deed)
-    except (AssertionError, ArtStoreError):
+    except (AssertionError, ArtStoreError, pytest.fail.Exception):
         return True
     return False
 
