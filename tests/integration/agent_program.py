@@ -1,4 +1,4 @@
-"""A real agent in a process of its own, on the real log: keys announced, tickets signed, records read back."""
+"""A real agent in a process of its own, on the real log: tickets signed, records read back."""
 
 import asyncio
 import contextlib
@@ -15,22 +15,20 @@ from typing import TypeVar
 import httpx2
 from aiokafka import TopicPartition
 
-from infra.runtime.clock import SystemClock
-from infra.runtime.files import read_json
+from infra.runtime.files import read_json, write_json_atomic
 from infra.runtime.installation import ensure_installation, load_programs_key, program_secret
 from infra.runtime.kafka import apply_topics, open_reader
+from infra.runtime.keys import stored
 from infra.runtime.security import sign_ticket
 from infra.runtime.settings_sections import KafkaSettings
 from producers.publisher import open_publisher
 from schemas.envelope import Message
-from schemas.events import KeyRegistered
-from schemas.identifiers import KeyId, TicketId, new_id
+from schemas.identifiers import TicketId, new_id
 from schemas.registry import decode, encode
-from schemas.requests import SealedSecret
 from schemas.ticket import DownloadTicket, UploadTicket
 from schemas.topics import BY_NAME
-from tests.agents import KID, a_key, path_of
-from tests.builders import a_ticket, an_actor, an_upload_request
+from tests.agents import a_key, a_ring, path_of
+from tests.builders import a_ticket, an_upload_request
 from tests.stacks import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -154,33 +152,18 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def an_agent(home: Path, kafka: KafkaSettings) -> AsyncIterator[Agent]:
-    """Prepare the log, announce the test's key, start an agent, and end it whatever happened."""
+    """Prepare the log, start an agent, and end it whatever happened.
+
+    The agent believes the test's key from the set that its last run would have kept: on the log, which all tests of
+    a session share, no gateway could open it.
+    """
     ensure_installation(home / "keys")
+    write_json_atomic(home / "run" / "keys-hot.json", stored(a_ring()))
     await apply_topics(kafka)
     agent = Agent(home, kafka)
-    await agent.publish(_key_registered())
     await agent.start()
     try:
         yield agent
     finally:
         if agent.process is not None and agent.process.poll() is None:
             agent.end()
-
-
-def _key_registered() -> KeyRegistered:
-    now = SystemClock().now()
-    return KeyRegistered(
-        meta=KeyRegistered.meta_for(
-            event_id=new_id(now),
-            aggregate_id=KID,
-            aggregate_version=1,
-            occurred_at=now,
-            correlation_id=new_id(now),
-            actor=an_actor(),
-            source="test",
-        ),
-        key_id=KeyId(KID),
-        public_jwk=a_key().public_jwk(),
-        sealed_private=SealedSecret(key_id="none", nonce=b"", ciphertext=b""),
-        active_from=a_key().active_from,
-    )
