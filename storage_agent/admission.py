@@ -12,6 +12,7 @@ from schemas.errors import (
     TypeRefused,
     UploadAbandonedError,
 )
+from schemas.retention import RETENTION_CLASSES
 from schemas.ticket import UploadTicket
 from storage_agent.layout import directory_of
 from storage_agent.ledger import AbandonedAnswer, Answer, RefusedAnswer
@@ -23,6 +24,8 @@ def require_addressed(ticket: UploadTicket, identity: ElementIdentity) -> None:
     if ticket.element_id != identity.element_id:
         raise InvalidTicket("The ticket is for another storage element.")
     directory_of(ticket.document_id)
+    if ticket.retention_class not in RETENTION_CLASSES:
+        raise Malformed("The ticket names a retention class that is not known here.")
     if ticket.document_version != 1:
         raise Malformed("An upload brings version 1 of a new document; later versions are not taken here.")
 

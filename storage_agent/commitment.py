@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from schemas.api.uploads import Receipt
+from schemas.attributes import Attributes
 from schemas.commands import AbandonUpload
 from schemas.elements import ElementIdentity
 from schemas.envelope import Message
-from schemas.errors import TypeRefused
+from schemas.errors import Malformed, TypeRefused
 from schemas.registry import encode
 from schemas.ticket import UploadTicket
 from storage_agent import facts
@@ -34,7 +35,7 @@ def committed_entry(  # noqa: PLR0913 - all that a commit consists of, by name
     """Return the commit of a document's first version; TooLarge when its attributes exceed their limit."""
     place = place_of(ticket.document_id, ticket.document_version, ticket.filename)
     attributes = facts.attributes_of(ticket, body, place, identity, now)
-    attr, source = attributes.sealed(), facts.source_of(identity)
+    attr, source = _sealed(attributes), facts.source_of(identity)
     fact = facts.document_committed(attributes, attr, ticket.operation_id, source)
     reply = facts.content_committed(attributes, ticket.ticket_id, ticket.operation_id, source)
     receipt = Receipt(
@@ -95,6 +96,15 @@ def abandoned_entry(
         answer=AbandonedAnswer(ticket_id=command.ticket_id, expires_at=now + ABANDONED_KEPT, last_refusal=last_refusal),
         command_id=command.meta.event_id,
     )
+
+
+def _sealed(attributes: Attributes) -> bytes:
+    try:
+        return attributes.sealed()
+    except ValueError as error:
+        # RFC 8785 has no form for them, and a number that other readers round is no truth.
+        msg = "A custom value is an integer beyond 2^53 or no finite number; write it as text."
+        raise Malformed(msg) from error
 
 
 def problem_text(problem: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from schemas.api.uploads import Receipt
 from schemas.envelope import Position, Received
-from schemas.errors import InsufficientStorage, TypeRefused, UploadConflict
+from schemas.errors import Busy, InsufficientStorage, TypeRefused, UploadConflict
 from schemas.events import TextExtracted, TextUnavailable
 from schemas.replies import TextFinished
 from schemas.ticket import UploadTicket
@@ -173,12 +173,12 @@ class Documents:
         """Make the files durable in their place, then let the outbox tell. Past the commit point nothing goes back."""
         try:
             await self._parts.gate.call(self._parts.placer.place, committed)
-        except InsufficientStorage:
+        except (InsufficientStorage, Busy):
             await self._parts.gate.call(self._parts.reserve.drop)
             try:
                 await self._parts.gate.call(self._parts.placer.place, committed)
-            except InsufficientStorage as error:
-                raise self._parts.gate.fail("A committed document cannot be put in place: no room is left.") from error
+            except (InsufficientStorage, Busy) as error:
+                raise self._parts.gate.fail("A committed document cannot be put in place.") from error
         self._parts.memory.settle(committed.document_id, committed.version)
         self._parts.journal.append_lazily(Materialised(document_id=committed.document_id, version=committed.version))
         self.outbox.wake()

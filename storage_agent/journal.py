@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.runtime.clock import Clock
 from schemas.errors import ArtStoreError, Busy, InsufficientStorage, Stopping
 from storage_agent.entries import Carried, Entry
-from storage_agent.files import Disk, replace
+from storage_agent.files import Disk
 from storage_agent.gate import DiskGate
 from storage_agent.memory import Memory
 from storage_agent.reserve import Reserve
@@ -56,9 +56,17 @@ class Journal:
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - built in one place, from parts
-        self, disk: Disk, gate: DiskGate, reserve: Reserve, memory: Memory, tail: Tail, clock: Clock
+        self,
+        disk: Disk,
+        gate: DiskGate,
+        reserve: Reserve,
+        memory: Memory,
+        tail: Tail,
+        clock: Clock,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
-        self._segment_bytes = SEGMENT_BYTES
+        self._segment_bytes = segment_bytes
+        self._rotate_beyond = self._limit_of(tail)
         self._disk = disk
         self._gate = gate
         self._reserve = reserve
@@ -155,7 +163,7 @@ class Journal:
             self._memory.apply(number, append.entry)
             if append.durable is not None and not append.durable.done():
                 append.durable.set_result(number)
-        if self._tail.end - self._tail.head_bytes > max(self._segment_bytes, self._tail.head_bytes):
+        if self._tail.end > self._rotate_beyond:
             await self._rotate()
 
     async def _make_durable(self, line: bytes) -> None:
@@ -184,23 +192,63 @@ class Journal:
         number, previous = self._tail.next_number, self._tail.digest
         carried = self._memory.carry(self._clock.now(), previous)
         try:
-            tail = await self._gate.call(begin_segment, self._disk, self._tail.path.parent, number, carried)
-        except InsufficientStorage:
-            # The old segment goes on growing; its lines have the reserve behind them.
+            tail, handle = await self._gate.call(write_head, self._disk, self._tail.path.parent, number, carried)
+        except (InsufficientStorage, Busy):
+            # The old segment goes on growing and is tried again later; its lines have the reserve behind them.
+            self._rotate_beyond = self._tail.end + self._segment_bytes
             return
-        handle = await self._gate.call(self._disk.open, tail.path)
+        await self._show(tail)
         self._disk.close(self._handle)
-        self._tail, self._handle = tail, handle
+        self._tail, self._handle, self._rotate_beyond = tail, handle, self._limit_of(tail)
         needed_from, oldest = self._memory.needed_from(tail.next_number), self._clock.now() - SEGMENTS_KEPT
-        await self._gate.call(forget_segments, self._disk, tail.path.parent, needed_from, oldest)
+        with suppress(Busy):
+            await self._gate.call(forget_segments, self._disk, tail.path.parent, needed_from, oldest)
+
+    async def _show(self, tail: Tail) -> None:
+        try:
+            await self._gate.call(show_segment, self._disk, tail.path)
+        except (InsufficientStorage, Busy) as error:
+            # It may be visible or not: a line in the old segment could be lost, one in the new one could as well.
+            raise self._gate.fail("A new segment of the journal could not be put in place.") from error
+
+    def _limit_of(self, tail: Tail) -> int:
+        # A head that is larger than a segment must not bring forth another one at once.
+        return tail.head_bytes + max(self._segment_bytes, tail.head_bytes)
 
 
 def begin_segment(disk: Disk, folder: Path, number: int, carried: Carried) -> Tail:
     """Write the segment whose head `carried` has `number`; it appears whole or not at all. Return where to go on."""
+    tail, handle = write_head(disk, folder, number, carried)
+    disk.close(handle)
+    show_segment(disk, tail.path)
+    return tail
+
+
+def write_head(disk: Disk, folder: Path, number: int, carried: Carried) -> tuple[Tail, int]:
+    """Write a segment under its unfinished name; return where to go on, and the handle. A failure leaves nothing."""
     line, digest = encode_line(carried.previous, number, [encode_entry(carried)])
     path = folder / segment_name(number)
-    replace(disk, path, line, folder / f"{path.name}{UNFINISHED}")
-    return Tail(path, len(line), digest, number + 1, len(line))
+    scratch = _unfinished(path)
+    disk.unlink(scratch)
+    handle = disk.create(scratch)
+    try:
+        disk.write(handle, line, 0)
+        disk.sync(handle)
+    except OSError:
+        disk.close(handle)
+        disk.unlink(scratch)
+        raise
+    return Tail(path, len(line), digest, number + 1, len(line)), handle
+
+
+def show_segment(disk: Disk, path: Path) -> None:
+    """Give a written segment its name, durably."""
+    disk.rename(_unfinished(path), path)
+    disk.sync_directory(path.parent)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}{UNFINISHED}")
 
 
 def forget_segments(disk: Disk, folder: Path, needed_from: int, oldest: datetime) -> None:

@@ -199,6 +199,22 @@ async def test_attributes_beyond_their_limit_are_refused_with_the_name_of_the_gr
     assert faults(LocalDisk(), tmp_path) == []
 
 
+@pytest.mark.parametrize("value", [2**53 + 1, float("nan"), float("inf")])
+async def test_a_number_without_an_exact_form_is_refused_and_nothing_is_kept(tmp_path: Path, value: float) -> None:
+    async with an_element(None, tmp_path) as documents:
+        request = an_upload_request(size=len(DATA), description=Description(custom={"x": value}))
+        with pytest.raises(Malformed, match="2\\^53"):
+            await put(documents, a_ticket(request, element_id=documents.identity.element_id), DATA)
+    assert faults(LocalDisk(), tmp_path) == []
+
+
+async def test_an_unknown_retention_class_is_refused(tmp_path: Path) -> None:
+    async with an_element(None, tmp_path) as documents:
+        ticket = a_ticket_for(documents.identity, DATA).model_copy(update={"retention_class": "a while"})
+        with pytest.raises(Malformed, match="retention"):
+            documents.admit(ticket)
+
+
 async def test_while_kafka_is_away_uploads_stop_at_the_bound_and_reads_go_on(tmp_path: Path) -> None:
     settings = AgentSettings(reserve_bytes=0, outbox_entries_max=3)
     async with an_element(None, tmp_path, settings=settings) as documents:

@@ -47,6 +47,10 @@ class FailingDisk(LocalDisk):
         self._maybe("write")
         super().write(handle, data, offset)
 
+    def create(self, path: Path) -> int:
+        self._maybe("create")
+        return super().create(path)
+
     def sync(self, handle: int) -> None:
         self._maybe("sync")
         super().sync(handle)
@@ -162,7 +166,7 @@ async def test_an_element_starts_on_a_disk_that_is_full_up_to_the_reserve(tmp_pa
 
 async def test_a_large_journal_begins_a_new_segment_that_carries_everything(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
-        documents._parts.journal._segment_bytes = 2_000
+        documents._parts.journal._rotate_beyond = 2_000
         tickets = [a_ticket_for(documents.identity, DATA) for _ in range(6)]
         command = an_abandon(a_ticket_for(documents.identity, DATA), offset=7)
         await documents.accept_command(command)
@@ -175,6 +179,41 @@ async def test_a_large_journal_begins_a_new_segment_that_carries_everything(tmp_
         assert documents.pending_commands() == [command]
         assert documents.command_offset(3) == 8
         assert all(documents.admit(ticket) for ticket in tickets)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EMFILE])
+async def test_a_new_segment_that_cannot_be_written_is_put_off_and_the_old_one_goes_on(
+    tmp_path: Path, error: int
+) -> None:
+    disk = FailingDisk()
+    async with an_element(disk, tmp_path) as documents:
+        documents._parts.journal._rotate_beyond = 1
+        disk.fail("create", error, times=1)
+        first, second = (
+            an_abandon(a_ticket_for(documents.identity, DATA)),
+            an_abandon(a_ticket_for(documents.identity, DATA), offset=1),
+        )
+        for command in (first, second):
+            assert await documents.accept_command(command)
+        assert segment_names(disk, tmp_path / "journal") == ["0000000000000001.wal"]
+        assert disk.seen == 1
+    async with an_element(None, tmp_path) as documents:
+        assert documents.pending_commands() == [first, second]
+
+
+async def test_a_new_segment_that_may_be_visible_or_not_is_a_failure_for_good(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    with pytest.raises(DiskFailed):
+        await rotate_while_names_fail(disk, tmp_path)
+    async with an_element(None, tmp_path) as documents:
+        assert len(documents.pending_commands()) == 1
+
+
+async def rotate_while_names_fail(disk: FailingDisk, root: Path) -> None:
+    async with an_element(disk, root) as documents:
+        documents._parts.journal._rotate_beyond = 1
+        disk.fail("rename", errno.ENOSPC, times=1)
+        await documents.accept_command(an_abandon(a_ticket_for(documents.identity, DATA)))
 
 
 async def test_a_segment_goes_when_it_is_a_week_old_and_nothing_in_it_waits() -> None:
