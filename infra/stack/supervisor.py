@@ -12,7 +12,7 @@ import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from infra.runtime.files import read_json, write_json_atomic, write_private
 from infra.stack.layout import Layout
@@ -114,8 +114,11 @@ class _SocketTransport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:  # noqa: ARG002 - the socket is the host
-        return _SocketConnection(self._path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ANN401 - the socket is the host
+        connection = _SocketConnection(self._path)
+        # What is kept here is what the proxy closes.
+        self._connection = (host, connection)
+        return connection
 
 
 class Supervisor:

@@ -43,7 +43,7 @@ class Campaign:
         """Announce one upload and put its bytes, as often as it takes."""
         content = f"{self.program} {number} ёлка\n".encode() * (1 + 400 * (number % 5))
         key = f"kill-{self.program}-{number}"
-        with Archive(self.stack) as archive:
+        with patiently(lambda: Archive(self.stack)) as archive:
             announced = persist(lambda: archive.announce(f"{key}.txt", len(content), key=key))
             assert announced.status_code == 201, announced.text
             outcome = Outcome(announced.json(), content)
@@ -54,6 +54,18 @@ class Campaign:
             self.outcomes.append(outcome)
             if len(self.outcomes) * 4 >= UPLOADS:
                 self.half.set()
+
+
+def patiently(open_archive: Callable[[], Archive]) -> Archive:
+    """Sign in, again and again while nobody answers, for a bounded time."""
+    deadline = time.monotonic() + TRY_SECONDS
+    while True:
+        try:
+            return open_archive()
+        except (httpx2.TransportError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.3)
 
 
 def persist(ask: Callable[[], httpx2.Response]) -> httpx2.Response:

@@ -25,7 +25,7 @@ def _blocks(name: str, language: str) -> list[str]:
 def test_the_walk_with_curl_works_as_printed(stack: Stack, readme: str, tmp_path: Path) -> None:
     [walk] = _blocks(readme, "bash")
     # Only the addresses differ from what a reader types: this stack has ports and a home of its own.
-    script = walk.replace("http://127.0.0.1:8080", stack.url).replace("@.artstore/", f"@{stack.home}/")
+    script = walk.replace("http://127.0.0.1:8080", stack.url).replace(" .artstore/", f" {stack.home}/")
     assert stack.url in script
     assert str(stack.home) in script
     done = subprocess.run(
