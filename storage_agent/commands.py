@@ -12,11 +12,11 @@ from infra.runtime.settings_sections import KafkaSettings
 from infra.runtime.telemetry import span
 from producers.publisher import Publisher
 from schemas.commands import AbandonUpload, ExtractText
-from schemas.envelope import Position, Received
+from schemas.dead_letters import RawRecord, dead_letter, position_of, text_headers
+from schemas.envelope import Received
 from schemas.errors import Malformed, Transient, UndecodableRecord
 from schemas.registry import receive
 from schemas.topics import BY_NAME, ELEMENT_COMMAND
-from storage_agent.dead_letters import RawRecord, dead_letter
 from storage_agent.documents import Documents
 from storage_agent.text import Texts
 
@@ -57,14 +57,13 @@ class Commands:
         """Take one record. What is not for this element is left; what is damaged becomes a dead letter."""
         if record.key != self.documents.identity.element_id.encode():
             return
-        position = Position(record.topic, record.partition, record.offset)
         try:
-            received = receive(position, record.key, record.value, dict(record.headers))
+            received = receive(position_of(record), record.key, record.value, text_headers(record.headers))
             if not isinstance(received.message, AbandonUpload | ExtractText):
                 msg = f"A storage element has no work for a {received.message.meta.type}."
                 raise UndecodableRecord(msg)
         except Malformed as error:
-            await self._give_up(record, position, error)
+            await self._give_up(record, error)
             return
         if await self.documents.accept_command(received):
             await self._work(received)
@@ -87,9 +86,9 @@ class Commands:
         with span("abandon", parent=received.traceparent):
             await self.documents.abandon(received)
 
-    async def _give_up(self, record: RawRecord, position: Position, error: Malformed) -> None:
+    async def _give_up(self, record: RawRecord, error: Malformed) -> None:
         await self.publisher.publish(dead_letter(record, error, f"agent/{self.documents.identity.name}"))
-        self.documents.pass_over(position)
+        self.documents.pass_over(position_of(record))
         self.metrics.dead_letters.labels(record.topic).inc()
         log = structlog.get_logger("artstore.agent")
         log.error("dead_letter", partition=record.partition, offset=record.offset, cause=error.code)

@@ -10,13 +10,14 @@ from aiokafka.structs import ConsumerRecord
 from infra.runtime.kafka import open_reader, translated_errors
 from infra.runtime.settings_sections import KafkaSettings
 from producers.publisher import Publisher
+from schemas.dead_letters import dead_letter, text_headers
 from schemas.envelope import Record
 from schemas.errors import Corrupted, UndecodableRecord, UnknownSchema
 from schemas.topics import SAGA_EVENT
-from stream_processors.dead_letters import dead_letter
-from stream_processors.raw import text_headers
 from stream_processors.store import SagaStore, Stored
 
+# The consumer group, and who writes the dead letters.
+GROUP = "artstore-processor"
 CLIENT_ID = "artstore-processor-fold"
 POLL_MILLISECONDS = 1000
 BATCH_RECORDS = 500
@@ -73,12 +74,14 @@ class Folder:
 
     async def _read(self, record: ConsumerRecord) -> Stored | None:
         try:
-            return Stored.read(Record(record.topic, record.key or b"", record.value or b"", text_headers(record)))
+            return Stored.read(
+                Record(record.topic, record.key or b"", record.value or b"", text_headers(record.headers))
+            )
         except UnknownSchema as error:
             message = "The saga topic holds a record of a newer release: sagas cannot be decided without reading it."
             raise Corrupted(message) from error
         except UndecodableRecord as error:
-            await self._publisher.publish(dead_letter(record, error))
+            await self._publisher.publish(dead_letter(record, error, GROUP))
             return None
 
 

@@ -11,12 +11,11 @@ import structlog
 from infra.runtime.metrics import Metrics
 from infra.runtime.telemetry import flush_telemetry
 from producers.publisher import Publisher
-from schemas.envelope import Position, Received
+from schemas.dead_letters import RawRecord, dead_letter, position_of, text_headers
+from schemas.envelope import Received
 from schemas.errors import DatabaseUnavailable, Malformed, Transient
 from schemas.registry import receive
-from stream_processors.dead_letters import dead_letter
-from stream_processors.fold import FoldGate
-from stream_processors.raw import RawRecord, text_headers
+from stream_processors.fold import GROUP, FoldGate
 from stream_processors.sagas.admission import admit
 
 # Above what the doors allow one statement or one record, so that their own errors come first and say more.
@@ -82,7 +81,7 @@ class Guard:
             await self._insist(partial(self._decide, received))
 
     async def _bury(self, record: RawRecord, error: Malformed) -> None:
-        await self.publisher.publish(dead_letter(record, error))
+        await self.publisher.publish(dead_letter(record, error, GROUP))
         self.metrics.dead_letters.labels(record.topic).inc()
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         structlog.get_logger("artstore.processor").error("dead_letter", **place, cause=error.code, detail=error.detail)
@@ -112,7 +111,6 @@ class Guard:
 
 
 def _understood(record: RawRecord) -> Received:
-    position = Position(record.topic, record.partition, record.offset)
-    received = receive(position, record.key, record.value, text_headers(record))
+    received = receive(position_of(record), record.key, record.value, text_headers(record.headers))
     admit(received.message)
     return received

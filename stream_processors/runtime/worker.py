@@ -10,8 +10,7 @@ from faust.contrib.asgi import bind_to_running_loop
 
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.topics import SAGA_INBOX
-from stream_processors.dead_letters import GROUP
-from stream_processors.fold import FoldGate
+from stream_processors.fold import GROUP, FoldGate
 from stream_processors.runtime.guard import Guard
 
 SESSION_SECONDS = 10.0
