@@ -1,6 +1,7 @@
 """Comparing freshly built views with the live ones before they take their place."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -9,7 +10,7 @@ from projections.shape import NEXT, exists
 
 _COUNTS = f"""
     SELECT
-        count(*) FILTER (WHERE fresh.document_id IS NULL) AS missing,
+        count(*) FILTER (WHERE fresh.document_id IS NULL AND live.updated_at < $1) AS missing,
         count(*) FILTER (WHERE live.document_id IS NULL) AS added,
         count(*) FILTER (
             WHERE (fresh.attr_seq, fresh.attr_sha256) IS DISTINCT FROM (live.attr_seq, live.attr_sha256)
@@ -22,7 +23,7 @@ _COUNTS = f"""
 
 @dataclass(frozen=True)
 class Comparison:
-    """Documents: how many are rebuilt, and how many of them the live views miss, have besides, or have otherwise."""
+    """Documents: how many are rebuilt, and how many of the live views are missing, added or changed among them."""
 
     documents: int
     missing: int
@@ -30,9 +31,12 @@ class Comparison:
     changed: int
 
 
-async def compared(connection: asyncpg.Connection) -> Comparison | None:
-    """Compare by (document, attr_seq, attr_sha256); None when there are no live views to compare with."""
+async def compared(connection: asyncpg.Connection, before: datetime) -> Comparison | None:
+    """Compare by (document, attr_seq, attr_sha256); None when there are no live views to compare with.
+
+    What the live views have seen since `before` may be ahead of the rebuilt ones and is not called missing.
+    """
     if not await exists(connection, LIVE, "documents"):
         return None
-    record = await connection.fetchrow(_COUNTS)
+    record = await connection.fetchrow(_COUNTS, before)
     return Comparison(**record)

@@ -41,7 +41,8 @@ async def differences(settings: Settings, roots: Sequence[Path]) -> list[str]:
             if look:
                 await asyncio.sleep(PAUSE_SECONDS)
             lines = await _look(settings, pool, found_roots)
-            lasting = lines if lasting is None else [line for line in lasting if line in set(lines)]
+            again = set(lines)
+            lasting = lines if lasting is None else [line for line in lasting if line in again]
             if not lasting:
                 return []
     return lasting or []

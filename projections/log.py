@@ -1,7 +1,9 @@
 """The log as a whole: where it ends now, and everything before that folded into the rows of a view."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -12,19 +14,37 @@ from projections.position import Partition
 from projections.tables import Row, kept
 from projections.view import View
 from schemas.envelope import Record
+from schemas.errors import LogUnavailable
 
 QUIET_MILLISECONDS = 500
 SILENCE_SECONDS = 30.0
 RECORDS_AT_ONCE = 2000
 
 
+@contextlib.asynccontextmanager
+async def open_log(settings: KafkaSettings, client_id: str, partitions: Iterable[Partition]) -> AsyncIterator[Any]:
+    """Open a reader of these partitions. LogUnavailable while Kafka is away.
+
+    A reader of the driver that is closed while no broker answers may let the cancellation of its own fetches out; only
+    a cancellation that was meant for this task is passed on.
+    """
+    task = asyncio.current_task()
+    wanted = [TopicPartition(topic, number) for topic, number in partitions]
+    try:
+        async with open_reader(settings, client_id, wanted) as reader:
+            yield reader
+    except asyncio.CancelledError as error:
+        if task is None or task.cancelling():
+            raise
+        raise LogUnavailable("Kafka went away in the middle of an answer.") from error
+
+
 async def ends(settings: KafkaSettings, partitions: Iterable[Partition]) -> dict[Partition, int]:
     """Return the next offset per partition. LogUnavailable."""
-    wanted = [TopicPartition(topic, number) for topic, number in partitions]
-    async with open_reader(settings, "artstore-log-ends", wanted) as reader:
+    async with open_log(settings, "artstore-log-ends", partitions) as reader:
         with translated_errors():
-            found = await reader.end_offsets(wanted)
-    return {(place.topic, place.partition): offset for place, offset in found.items()}
+            found: Mapping[TopicPartition, int] = await reader.end_offsets(reader.assignment())
+    return _plain(found)
 
 
 async def folded(settings: KafkaSettings, view: View, topic: str) -> tuple[list[Row], list[Record]]:
@@ -34,7 +54,7 @@ async def folded(settings: KafkaSettings, view: View, topic: str) -> tuple[list[
     rows: list[Row] = []
     letters: list[Record] = []
     places = [TopicPartition(*partition) for partition in partitions]
-    async with open_reader(settings, f"artstore-log-{view.name}", places) as reader:
+    async with open_log(settings, f"artstore-log-{view.name}", partitions) as reader:
         with translated_errors():
             async with asyncio.timeout(SILENCE_SECONDS) as silence:
                 read = _plain(await reader.beginning_offsets(places))

@@ -10,7 +10,6 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from infra.runtime.kafka import open_reader
 from infra.runtime.kafka import translated_errors as log_errors
 from infra.runtime.metrics import Metrics
 from infra.runtime.postgres import translated_errors
@@ -18,6 +17,7 @@ from infra.runtime.settings_sections import KafkaSettings
 from infra.runtime.telemetry import span
 from projections.batch import Batch, Folded, RawRecord, fold_batch, letter
 from projections.dead_letters import DeadLetters
+from projections.log import open_log
 from projections.position import Partition, advance, positions
 from projections.progress import Progress
 from projections.reading import LIVE
@@ -92,8 +92,7 @@ class Projector:
                 await self._step(reader)
 
     def _reader(self) -> contextlib.AbstractAsyncContextManager[AIOKafkaConsumer]:
-        wanted = [TopicPartition(topic, number) for topic, number in self.view.partitions]
-        return open_reader(self._ground.kafka, f"artstore-projector-{self.view.name}", wanted)
+        return open_log(self._ground.kafka, f"artstore-projector-{self.view.name}", self.view.partitions)
 
     async def _follow(self, reader: AIOKafkaConsumer) -> None:
         await self._seek(reader)

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +30,7 @@ from projections.tables import Row
 from projections.texts.queries import TextStore
 from projections.texts.worker import TextWorker
 from projections.view import View
-from schemas.errors import Busy
+from schemas.errors import Busy, PreconditionFailed
 from schemas.topics import DOCUMENT_EVENT, ELEMENT_EVENT
 
 Source = Literal["log", "attributes"]
@@ -42,6 +43,8 @@ PASSES_MAX = 5
 SMALL_LAG_RECORDS = 100
 STATEMENT_SECONDS = 6 * 3600.0  # an index over millions of texts takes its time
 TEXT_PAUSE_SECONDS = 0.2
+# What was stored so short before the start may have reached only the live views when they are compared.
+UNSETTLED = timedelta(minutes=1)
 
 # The views whose tables lie on the disks too, and the topic from whose noted end each of them goes on.
 FROM_DISK = ((DOCUMENTS, DOCUMENT_EVENT), (ELEMENTS, ELEMENT_EVENT))
@@ -65,6 +68,20 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What to build from. `roots`: element folders for `attributes` (none: all below the home).
+
+    `text_seconds`: longest wait for texts; the projector fetches the rest. `allow_missing`: swap even if documents of
+    the live views are missing from the rebuilt ones.
+    """
+
+    source: Source
+    roots: tuple[Path, ...] = ()
+    text_seconds: float = 60.0
+    allow_missing: bool = False
+
+
+@dataclass(frozen=True)
 class Work:
     """What the steps of one rebuild share."""
 
@@ -75,27 +92,28 @@ class Work:
     metrics: Metrics = field(default_factory=Metrics)
 
 
-async def rebuild(
-    settings: Settings, source: Source, roots: Sequence[Path], tell: Tell, text_seconds: float = 60.0
-) -> Report:
+async def rebuild(settings: Settings, plan: Plan, tell: Tell) -> Report:
     """Fill fresh views, compare them with the live ones, and swap. Questions and projectors go on meanwhile.
 
-    `roots`: element folders for `attributes` (none: all below the home). `text_seconds`: longest wait for texts;
-    the projector fetches the rest. Busy while another rebuild runs; ConfigurationInvalid; Transient.
+    Busy while another rebuild runs; PreconditionFailed, and no swap, when documents would be missing;
+    ConfigurationInvalid; Transient.
     """
-    started = time.monotonic()
-    found_roots = roots_in(settings.home, roots) if source == "attributes" else ()
+    started, clock = time.monotonic(), SystemClock()
+    settled = clock.now() - UNSETTLED
+    roots = roots_in(settings.home, plan.roots) if plan.source == "attributes" else ()
     await require_topics(settings.kafka)
     async with open_pool(_patient(settings.postgres), "artstore-rebuild") as pool, _alone(pool):
         work = Work(settings, pool, tell)
-        await _begin(pool, source)
-        broken = await _from_disk(work, found_roots) if found_roots else ()
+        await _begin(pool, plan.source)
+        broken = await _from_disk(work, roots) if roots else ()
         await _from_log(work)
         await _index(work)
+        waiting = await _texts(work, plan.text_seconds)
         await _catch_up(work)
-        waiting = await _texts(work, text_seconds)
         async with translated_errors(), pool.acquire() as connection:
-            comparison = await compared(connection)
+            comparison = await compared(connection, settled)
+        if comparison and comparison.missing and not plan.allow_missing:
+            raise PreconditionFailed(_missing(comparison))
         await _swap(pool)
     return Report(broken, len(work.letters.letters), waiting, comparison, time.monotonic() - started)
 
@@ -148,6 +166,13 @@ async def _put(pool: asyncpg.Pool, rows: Sequence[Row]) -> None:
     async with translated_errors(), pool.acquire() as connection, connection.transaction():
         for view, _ in FROM_DISK:
             await view.put(connection, NEXT, rows)
+
+
+def _missing(comparison: Comparison) -> str:
+    return (
+        f"{comparison.missing} documents of the live views are missing from the rebuilt ones, so these did not take "
+        "their place. Name the root of every element with --root, or pass --allow-missing."
+    )
 
 
 async def _from_log(work: Work) -> int:

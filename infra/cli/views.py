@@ -31,6 +31,9 @@ Roots = Annotated[
 From = Annotated[
     BuiltFrom, typer.Option("--from", help="What to build from: the log, or attr.json files on the disks.")
 ]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Swap even if documents of the present views would be missing.")
+]
 TextSeconds = Annotated[float, typer.Option("--text-seconds", min=0, help="Longest wait for texts before the swap.")]
 
 
@@ -44,13 +47,20 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    source: From = BuiltFrom.LOG, root: Roots = None, text_seconds: TextSeconds = 60.0, *, as_json: Json = False
+    source: From = BuiltFrom.LOG,
+    root: Roots = None,
+    text_seconds: TextSeconds = 60.0,
+    *,
+    allow_missing: AllowMissing = False,
+    as_json: Json = False,
 ) -> None:
     """Build the views anew beside the live ones, compare, and swap. Exit code 3: something could not be taken in."""
-    from projections.rebuild import rebuild as build_anew  # noqa: PLC0415 - the other rooms stay unloaded
+    from projections.rebuild import Plan  # noqa: PLC0415 - the other rooms stay unloaded
+    from projections.rebuild import rebuild as build_anew  # noqa: PLC0415 - the same
 
+    plan = Plan(source.value, tuple(root or ()), text_seconds, allow_missing)
     with failures_told(as_json=as_json):
-        report = asyncio.run(build_anew(resolve_settings(), source.value, root or [], tell, text_seconds))
+        report = asyncio.run(build_anew(resolve_settings(), plan, tell))
     comparison = asdict(report.comparison) if report.comparison else None
     broken = [str(each) for each in report.broken]
     told = {"broken": broken, "letters": report.letters, "waiting_texts": report.waiting}

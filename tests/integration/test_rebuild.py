@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from projections.diff import differences
 from projections.documents.queries import document
 from projections.documents.search import search
 from projections.projector import Projector
-from projections.rebuild import Report, Source, rebuild
+from projections.rebuild import Plan, Report, Source, rebuild
 from projections.shape import REBUILD_LOCK, ensure_views
 from schemas.attributes import Attributes
 from schemas.elements import ElementIdentity
-from schemas.errors import Busy
+from schemas.errors import Busy, PreconditionFailed
 from schemas.identifiers import new_id
 from schemas.topics import DOCUMENT_EVENT
 from tests.builders import NOW, a_document_committed
@@ -57,7 +58,7 @@ def telling(lines: list[str] | None = None) -> Any:
 
 
 async def build_anew(bench: Bench, source: Source, root: Path, text_seconds: float = 0) -> Report:
-    return await rebuild(bench.settings, source, [root], telling(), text_seconds)
+    return await rebuild(bench.settings, Plan(source, (root,), text_seconds), telling())
 
 
 async def rows_of(bench: Bench, documents: list[Attributes]) -> dict[str, list[dict[str, object]]]:
@@ -114,7 +115,7 @@ async def test_what_is_committed_while_the_disks_are_read_is_taken_from_the_log(
         if line.startswith("disks:") and not told:
             told.append(asyncio.get_running_loop().create_task(bench.publish(a_document_committed(late))))
 
-    await rebuild(bench.settings, "attributes", [root], meanwhile, 0)
+    await rebuild(bench.settings, Plan("attributes", (root,), 0), meanwhile)
     await asyncio.gather(*told)
     await bench.project(DOCUMENTS)
     assert await document(bench.pool, late.document_id) is not None
@@ -147,12 +148,26 @@ async def test_a_broken_file_is_told_and_the_rebuild_is_not_whole(bench: Bench, 
     path = next(root.rglob(f"{broken.document_id}*"))
     path.write_bytes(flipped(broken.sealed()))
     lines: list[str] = []
-    report = await rebuild(bench.settings, "attributes", [root], telling(lines), 0)
+    report = await rebuild(bench.settings, Plan("attributes", (root,), 0), telling(lines))
     assert [each.path for each in report.broken] == [path]
     assert not report.whole
     assert any(line.startswith(f"broken: {path}") for line in lines)
     assert await document(bench.pool, whole.document_id) is not None
     assert await document(bench.pool, broken.document_id) is None
+
+
+async def test_documents_are_not_lost_because_a_root_was_forgotten(bench: Bench, tmp_path: Path) -> None:
+    root, identity = tmp_path / "hot", an_identity(new_id(NOW))
+    await an_archive(bench, root, identity)
+    elsewhere = stored_at(a_document("На другом диске", now=datetime.now(UTC) - timedelta(hours=1)), identity)
+    await bench.publish(a_document_committed(elsewhere))
+    await bench.project(*VIEWS)
+    with pytest.raises(PreconditionFailed, match="--root"):
+        await build_anew(bench, "attributes", root)
+    assert await document(bench.pool, elsewhere.document_id) is not None
+    report = await rebuild(bench.settings, Plan("attributes", (root,), 0, allow_missing=True), telling())
+    assert not report.whole
+    assert await document(bench.pool, elsewhere.document_id) is None
 
 
 async def test_two_rebuilds_at_once_are_refused(bench: Bench, tmp_path: Path) -> None:
@@ -228,7 +243,7 @@ async def test_texts_are_fetched_from_their_agents_before_the_swap(
     await bench.publish(
         a_document_committed(attributes), a_text(attributes, TEXT), a_heartbeat(identity.element_id, url)
     )
-    await rebuild(bench.settings, "log", [], telling(), 5)
+    await rebuild(bench.settings, Plan("log", text_seconds=5), telling())
     page = await search(bench.pool, "рукопись", 100)
     assert attributes.document_id in [hit.document_id for hit in page.items]
     secret = program_secret(load_programs_key(tmp_path / "keys" / "programs.key"), identity.element_id)
