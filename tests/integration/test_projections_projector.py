@@ -8,12 +8,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiokafka import TopicPartition
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import format_span_id, format_trace_id
 
 from infra.runtime.kafka import open_reader
 from infra.runtime.metrics import Metrics
 from infra.runtime.settings import Settings
-from infra.runtime.settings_sections import TelemetrySettings
-from infra.runtime.telemetry import flush_telemetry, setup_telemetry
 from projections.catalogue import ACCOUNTS, DOCUMENTS, TIMELINE
 from projections.dead_letters import KafkaDeadLetters, MemoryDeadLetters
 from projections.documents.queries import document, newest_documents, versions
@@ -154,8 +158,6 @@ async def test_what_cannot_be_decoded_lands_among_the_dead_letters_and_its_neigh
 
 
 async def _letters(bench: Bench, topic: str, start: int) -> list[tuple[bytes, dict[str, str]]]:
-    from aiokafka import TopicPartition  # noqa: PLC0415 - the driver's word for a place
-
     place = TopicPartition(topic, 0)
     async with open_reader(bench.settings.kafka, "artstore-test-letters", [place]) as reader:
         reader.seek(place, start)
@@ -252,17 +254,27 @@ async def test_a_lost_connection_to_the_database_is_waited_out(bench: Bench) -> 
         await asyncio.wait([task])
 
 
-async def test_the_trace_of_a_record_goes_on_in_the_projector(bench: Bench, tmp_path: Path) -> None:
-    spans = tmp_path / "spans.jsonl"
-    setup_telemetry("projector", TelemetrySettings(log_level="error", spans_path=spans))
-    trace, parent = "a1" * 16, "b2" * 8
+def kept_spans() -> InMemorySpanExporter:
+    """Keep the spans of this process from now on; a provider can be set once only, so the present one is used."""
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    exporter = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
+
+
+async def test_the_trace_of_a_record_goes_on_in_the_projector(bench: Bench) -> None:
+    spans = kept_spans()
+    trace_id, parent = "a1" * 16, "b2" * 8
     attributes = a_document()
-    await bench.publish(encode(a_document_committed(attributes), f"00-{trace}-{parent}-01"))
+    await bench.publish(encode(a_document_committed(attributes), f"00-{trace_id}-{parent}-01"))
     await bench.project(DOCUMENTS)
-    flush_telemetry()
-    lines = [json.loads(line) for line in spans.read_text().splitlines()]
-    found = [line for line in lines if line["trace_id"] == trace]
-    assert [(line["name"], line["parent_span_id"]) for line in found] == [("project", parent)]
+    found = [each for each in spans.get_finished_spans() if format_trace_id(each.context.trace_id) == trace_id]
+    assert [each.name for each in found] == ["project"]
+    assert found[0].parent is not None
+    assert format_span_id(found[0].parent.span_id) == parent
 
 
 async def test_views_of_another_shape_are_refused_with_the_way_out(bench: Bench) -> None:
