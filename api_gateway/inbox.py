@@ -1,7 +1,7 @@
 """Putting requests into the saga inbox: acknowledged in time, and then known to the views."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from api_gateway.ports import Operation, Views
@@ -22,15 +22,17 @@ async def acknowledgement() -> AsyncIterator[None]:
         raise LogUnavailable from error
 
 
-async def until_known(views: Views, operation_id: str) -> Operation:
-    """Return the operation as soon as the views hold it; ViewsBehind when they do not within two seconds.
+async def until_known(
+    views: Views, operation_id: str, enough: Callable[[Operation], bool] = lambda _: True
+) -> Operation:
+    """Return the operation as soon as the views hold `enough` of it; ViewsBehind when they do not within two seconds.
 
     What they hold then is the first request with this id, which is also the one that its saga has taken.
     """
     try:
         async with asyncio.timeout(KNOWN_SECONDS):
             pause = FIRST_PAUSE_SECONDS
-            while (known := await views.find_operation(operation_id)) is None:
+            while (known := await views.find_operation(operation_id)) is None or not enough(known):
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
             return known

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from api_gateway.dependencies import Parts, actor_of
 from api_gateway.discovery import find
@@ -22,6 +22,7 @@ from schemas.retention import RETENTION_CLASSES
 
 CLASS_BYTES_MAX = 64
 SOURCE = "gateway"
+REQUEST_LAG = timedelta(hours=1)
 
 
 def check(body: UploadBody) -> None:
@@ -40,11 +41,18 @@ async def announce(parts: Parts, body: UploadBody, who: AccessClaims, key: str |
     asked = _Asked(body, who, digest_of(body), None if key is None else operation_of(who.subject, key))
     if asked.operation_id is None:
         return await _announced(parts, asked)
-    known = await parts.views.find_operation(asked.operation_id)
-    if known is None:
+    if await parts.views.find_operation(asked.operation_id) is None:
         await _announced(parts, asked)
-        known = await until_known(parts.views, asked.operation_id)
+    known = await until_known(parts.views, asked.operation_id, lambda known: _is_answerable(known, parts.clock.now()))
     return await _answered_again(parts, known, asked.digest)
+
+
+def _is_answerable(known: Operation, now: datetime) -> bool:
+    """Tell whether the request stands beside its saga, or is so old that the inbox no longer keeps it.
+
+    The two come from different topics, so the saga may be seen first.
+    """
+    return known.request is not None or now - known.started_at > REQUEST_LAG
 
 
 @dataclass(frozen=True)

@@ -213,8 +213,16 @@ async def test_a_repeat_after_the_element_turned_is_refused_unless_the_upload_ha
 async def test_a_key_whose_request_is_no_longer_kept_cannot_be_used_again(edge: Edge) -> None:
     first = (await edge.announce(Idempotency_Key="k-1")).json()
     operation = edge.views.operations[first["operation_id"]]
-    edge.views.operations[first["operation_id"]] = replace(operation, request=None)
+    long_ago = NOW - timedelta(days=31)
+    edge.views.operations[first["operation_id"]] = replace(operation, request=None, started_at=long_ago)
     assert_problem(await edge.announce(Idempotency_Key="k-1"), 422, "idempotency_key_reused")
+
+
+async def test_a_key_whose_saga_is_seen_before_its_request_is_told_to_come_back(edge: Edge) -> None:
+    first = (await edge.announce(Idempotency_Key="k-1")).json()
+    operation = edge.views.operations[first["operation_id"]]
+    edge.views.operations[first["operation_id"]] = replace(operation, request=None)
+    assert_problem(await edge.announce(Idempotency_Key="k-1"), 503, "views_behind")
 
 
 async def test_a_key_of_unreasonable_length_is_refused(edge: Edge) -> None:
