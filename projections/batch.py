@@ -1,28 +1,16 @@
 """A batch of raw records and what becomes of it: rows, traces, and dead letters for what cannot be understood."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from projections.position import Partition
 from projections.tables import Row
 from projections.view import View
-from schemas.envelope import Position, Record
-from schemas.errors import ArtStoreError, Corrupted, Malformed
-from schemas.events import DeadLetter
+from schemas.dead_letters import RawRecord, dead_letter, position_of, text_headers
+from schemas.envelope import Record
+from schemas.errors import Corrupted, Malformed
 from schemas.registry import receive
-from schemas.topics import BY_NAME, PROJECTOR, dead_letters
-
-HEADER_CHARACTERS_MAX = 500
-
-
-@dataclass(frozen=True)
-class RawRecord:
-    """A record as it came from the log."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Mapping[str, bytes]
+from schemas.topics import BY_NAME, PROJECTOR
 
 
 @dataclass(frozen=True)
@@ -59,33 +47,21 @@ def fold_batch(view: View, batch: Batch) -> Folded:
     rows: list[Row] = []
     letters: list[Record] = []
     traces: list[tuple[int, str]] = []
-    topic, partition = batch.partition
     for record in batch.records:
         try:
-            received = receive(Position(topic, partition, record.offset), record.key, record.value, record.headers)
+            received = receive(position_of(record), record.key, record.value, text_headers(record.headers))
             rows += view.fold(received)
         except (Malformed, Corrupted) as error:
-            letters.append(letter(view.name, batch.partition, record, error))
+            letters.append(dead_letter(record, error, group_of(view)))
         else:
             if received.traceparent is not None:
                 traces.append((record.offset, received.traceparent))
     return Folded(tuple(rows), tuple(letters), tuple(traces))
 
 
-def letter(view: str, partition: Partition, record: RawRecord, error: ArtStoreError) -> Record:
-    """Return the dead letter of a record: key and value as they were, the cause in its headers."""
-    topic, number = partition
-    cause = DeadLetter(
-        cause=error.code,
-        detail=error.detail[:HEADER_CHARACTERS_MAX],
-        group=f"projector-{view}",
-        source_topic=topic,
-        source_partition=number,
-        source_offset=record.offset,
-    )
-    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers.items()}
-    headers |= {f"dl_{name}": str(value) for name, value in cause.model_dump().items()}
-    return Record(dead_letters(topic), record.key or b"", record.value or b"", headers)
+def group_of(view: View) -> str:
+    """Return the name under which a view gives records up."""
+    return f"projector-{view.name}"
 
 
 def is_ours(record: Record) -> bool:

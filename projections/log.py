@@ -1,42 +1,29 @@
 """The log as a whole: where it ends now, and everything before that folded into the rows of a view."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.runtime.kafka import open_reader, translated_errors
 from infra.runtime.settings_sections import KafkaSettings
-from projections.batch import Batch, RawRecord, fold_batch
+from projections.batch import Batch, fold_batch
 from projections.position import Partition
 from projections.tables import Row, kept
 from projections.view import View
 from schemas.envelope import Record
-from schemas.errors import LogUnavailable
 
 QUIET_MILLISECONDS = 500
 SILENCE_SECONDS = 30.0
 RECORDS_AT_ONCE = 2000
 
 
-@contextlib.asynccontextmanager
-async def open_log(settings: KafkaSettings, client_id: str, partitions: Iterable[Partition]) -> AsyncIterator[Any]:
-    """Open a reader of these partitions. LogUnavailable while Kafka is away.
-
-    A reader of the driver that is closed while no broker answers may let the cancellation of its own fetches out; only
-    a cancellation that was meant for this task is passed on.
-    """
-    task = asyncio.current_task()
-    wanted = [TopicPartition(topic, number) for topic, number in partitions]
-    try:
-        async with open_reader(settings, client_id, wanted) as reader:
-            yield reader
-    except asyncio.CancelledError as error:
-        if task is None or task.cancelling():
-            raise
-        raise LogUnavailable("Kafka went away in the middle of an answer.") from error
+def open_log(
+    settings: KafkaSettings, client_id: str, partitions: Iterable[Partition]
+) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+    """Open a reader of these partitions from their beginning. LogUnavailable while Kafka is away."""
+    return open_reader(settings, client_id, [TopicPartition(topic, number) for topic, number in partitions])
 
 
 async def ends(settings: KafkaSettings, partitions: Iterable[Partition]) -> dict[Partition, int]:
@@ -61,8 +48,7 @@ async def folded(settings: KafkaSettings, view: View, topic: str) -> tuple[list[
                 while any(read[partition] < until[partition] for partition in partitions):
                     polled = await reader.getmany(timeout_ms=QUIET_MILLISECONDS, max_records=RECORDS_AT_ONCE)
                     for place, records in polled.items():
-                        raw = [RawRecord(each.offset, each.key, each.value, dict(each.headers)) for each in records]
-                        batch = Batch((place.topic, place.partition), read[place.topic, place.partition], raw)
+                        batch = Batch((place.topic, place.partition), read[place.topic, place.partition], records)
                         found = fold_batch(view, batch)
                         rows += found.rows
                         letters += found.letters

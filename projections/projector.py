@@ -15,7 +15,7 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.postgres import translated_errors
 from infra.runtime.settings_sections import KafkaSettings
 from infra.runtime.telemetry import span
-from projections.batch import Batch, Folded, RawRecord, fold_batch, letter
+from projections.batch import Batch, Folded, fold_batch, group_of
 from projections.dead_letters import DeadLetters
 from projections.log import open_log
 from projections.position import Partition, advance, positions
@@ -23,6 +23,7 @@ from projections.progress import Progress
 from projections.reading import LIVE
 from projections.tables import Row
 from projections.view import View
+from schemas.dead_letters import dead_letter
 from schemas.errors import LogUnavailable, Transient, UndecodableRecord
 
 RECORDS_AT_ONCE = 500
@@ -111,7 +112,7 @@ class Projector:
             )
         for found, records in polled.items():
             partition = (found.topic, found.partition)
-            batch = Batch(partition, self.progress.stored[partition], [_raw(record) for record in records])
+            batch = Batch(partition, self.progress.stored[partition], records)
             self._ground.metrics.records_read.labels(found.topic).inc(len(records))
             if not await self._project(batch):
                 # Another writer was here, or the views were swapped: go on where the database says.
@@ -140,7 +141,7 @@ class Projector:
                     return False
             return True
         reason = UndecodableRecord(f"The database does not take its rows: {type(error).__name__} {error}")
-        given_up = letter(self.view.name, batch.partition, batch.records[0], reason)
+        given_up = dead_letter(batch.records[0], reason, group_of(self.view))
         await self._ground.letters.put([given_up])
         written = await self._commit(batch, Folded((), (), ()))
         if written:
@@ -203,7 +204,3 @@ class Projector:
 
 def _plain(offsets: Mapping[TopicPartition, int]) -> dict[Partition, int]:
     return {(found.topic, found.partition): offset for found, offset in offsets.items()}
-
-
-def _raw(record: ConsumerRecord) -> RawRecord:
-    return RawRecord(record.offset, record.key, record.value, dict(record.headers))

@@ -11,6 +11,7 @@ from aiokafka.partitioner import murmur2
 from infra.runtime.kafka_errors import milliseconds, translated_errors
 from infra.runtime.kafka_topics import apply_topics, check_topics, ping, require_topics
 from infra.runtime.settings_sections import KafkaSettings
+from schemas.errors import LogUnavailable
 
 __all__ = [
     "apply_topics",
@@ -80,13 +81,27 @@ def partition_for(key: bytes, partitions: int) -> int:
 
 @contextlib.asynccontextmanager
 async def _opened(client: AIOKafkaProducer | AIOKafkaConsumer, settings: KafkaSettings) -> AsyncIterator[None]:
+    """Start the client and stop it in the end, each within a deadline.
+
+    A client that loses its broker may let the cancellation of its own fetches out; only a cancellation that was meant
+    for this task is passed on.
+    """
+    task = asyncio.current_task()
     try:
-        with translated_errors():
-            async with asyncio.timeout(settings.request_timeout_seconds):
-                await client.start()
-        yield
-    finally:
-        # What is still unsent was never acknowledged to anybody: a stop that hangs gives it up.
-        with contextlib.suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(settings.request_timeout_seconds):
-                await client.stop()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(_stopped, client, settings)
+            with translated_errors():
+                async with asyncio.timeout(settings.request_timeout_seconds):
+                    await client.start()
+            yield
+    except asyncio.CancelledError as error:
+        if task is None or task.cancelling():
+            raise
+        raise LogUnavailable("Kafka went away in the middle of an answer.") from error
+
+
+async def _stopped(client: AIOKafkaProducer | AIOKafkaConsumer, settings: KafkaSettings) -> None:
+    # What is still unsent was never acknowledged to anybody: a stop that hangs gives it up.
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(settings.request_timeout_seconds):
+            await client.stop()

@@ -1,6 +1,8 @@
 """Batches: rows for what can be understood, a dead letter with its cause for what cannot, and nothing stops."""
 
-from projections.batch import Batch, RawRecord, fold_batch, is_ours
+from dataclasses import dataclass, replace
+
+from projections.batch import Batch, fold_batch, is_ours
 from projections.catalogue import DOCUMENTS, OPERATIONS, TIMELINE
 from projections.documents.fold import DocumentRow
 from schemas.envelope import Message
@@ -12,16 +14,29 @@ from tests.projecting import a_document, a_text, flipped
 PARTITION = (DOCUMENT_EVENT, 3)
 
 
-def raw(message: Message, offset: int, traceparent: str | None = None) -> RawRecord:
+@dataclass(frozen=True)
+class ARecord:
+    """A record as the driver gives it."""
+
+    offset: int
+    key: bytes | None = b""
+    value: bytes | None = b""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    topic: str = DOCUMENT_EVENT
+    partition: int = 3
+
+
+def raw(message: Message, offset: int, traceparent: str | None = None) -> ARecord:
     record = encode(message, traceparent)
-    return RawRecord(offset, record.key, record.value, {name: text.encode() for name, text in record.headers.items()})
+    headers = tuple((name, text.encode()) for name, text in record.headers.items())
+    return ARecord(offset, record.key, record.value, headers)
 
 
 def test_an_undecodable_record_becomes_a_letter_and_its_neighbours_become_rows() -> None:
     records = (
         raw(a_document_committed(a_document(title="до")), 7),
-        RawRecord(8, b"k", b"\0garbage", {"x": b"\xff"}),
-        RawRecord(9, None, None, {}),
+        ARecord(8, b"k", b"\0garbage", (("x", b"\xff"),)),
+        ARecord(9, None, None),
         raw(a_document_committed(a_document(title="после")), 12),
     )
     folded = fold_batch(DOCUMENTS, Batch(PARTITION, 5, records))
@@ -43,7 +58,7 @@ def test_a_broken_seal_is_given_up_by_documents_and_still_told_by_the_timeline()
 
 def test_a_record_under_another_key_is_given_up() -> None:
     record = raw(a_text(a_document(), "слово"), 0)
-    batch = Batch(PARTITION, 0, (RawRecord(0, b"other", record.value, record.headers),))
+    batch = Batch(PARTITION, 0, (ARecord(0, b"other", record.value, record.headers),))
     assert fold_batch(DOCUMENTS, batch).letters[0].headers["dl_cause"] == "wrong_key"
 
 
@@ -54,13 +69,14 @@ def test_traces_are_kept_for_the_records_that_have_one() -> None:
 
 
 def test_single_batches_join_without_a_gap() -> None:
-    records = tuple(RawRecord(offset, b"", b"", {}) for offset in (4, 7, 8))
+    records = tuple(ARecord(offset) for offset in (4, 7, 8))
     singles = Batch(PARTITION, 2, records).singles()
     assert [(single.start, single.end) for single in singles] == [(2, 5), (5, 8), (8, 9)]
 
 
 def test_the_inbox_is_left_to_the_reader_that_decides() -> None:
-    garbage = (RawRecord(0, b"k", b"", {}),)
-    inbox = fold_batch(OPERATIONS, Batch((SAGA_INBOX, 0), 0, garbage)).letters[0]
-    documents = fold_batch(DOCUMENTS, Batch(PARTITION, 0, garbage)).letters[0]
+    garbage = ARecord(0, b"k")
+    elsewhere = replace(garbage, topic=SAGA_INBOX, partition=0)
+    inbox = fold_batch(OPERATIONS, Batch((SAGA_INBOX, 0), 0, (elsewhere,))).letters[0]
+    documents = fold_batch(DOCUMENTS, Batch(PARTITION, 0, (garbage,))).letters[0]
     assert (is_ours(inbox), is_ours(documents)) == (False, True)
