@@ -18,6 +18,7 @@ from opentelemetry.util.types import AttributeValue
 from structlog.types import EventDict, Processor
 
 from infra.runtime.redaction import redacted
+from infra.runtime.repeats import Repeats
 from infra.runtime.settings_sections import TelemetrySettings
 from infra.runtime.spans import JsonLinesExporter
 from schemas.errors import Malformed
@@ -132,6 +133,7 @@ def _setup_logs(program: str, level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
+    handler.addFilter(Repeats(CHATTY))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
     if level != "debug":
