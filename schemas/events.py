@@ -151,7 +151,8 @@ class SagaAdvanced(Message):
     """A saga took one step: its whole new state, what it sends, and when it will be reminded.
 
     `state` is the saga's own JSON; `status` one of running, compensating, succeeded, failed, suspended; `problem` a
-    problem document as JSON text; `deadline_token` the version that set the deadline; `cause_id` the inbox event.
+    problem document as JSON text; `deadline_token` the version that set the deadline. `cause_id` is the inbox message,
+    `cause_type` its type, and `cause_causation_id` what caused it in turn: the inbox is not kept for ever, this is.
     """
 
     topic: ClassVar[str] = SAGA_EVENT
@@ -162,6 +163,8 @@ class SagaAdvanced(Message):
     step: str
     state: str
     cause_id: str
+    cause_type: str
+    cause_causation_id: str | None = None
     steps: tuple[StepState, ...]
     outputs: tuple[Output, ...]
     outcomes: tuple[Outcome, ...] = ()

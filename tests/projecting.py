@@ -243,6 +243,7 @@ def a_saga_step(  # noqa: PLR0913 - a step has this many faces, all by name
         step=step,
         state=state,
         cause_id=request.meta.event_id,
+        cause_type=request.meta.type,
         steps=(StepState(name="request", state="done", at=at),),
         outputs=tuple(outputs),
         outcomes=tuple(outcomes),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from infra.cli.client import ArchiveClient
 from schemas.api.events import EventBody
 
+PREFIX = "artstore."
 Children = Mapping[str | None, list[EventBody]]
 
 
@@ -17,13 +18,30 @@ def whole_trail(client: ArchiveClient, document_id: str) -> list[EventBody]:
 
 
 def trail_lines(events: Iterable[EventBody]) -> list[str]:
-    """One line per event, two spaces deeper than its cause; an event whose cause is not among them begins a tree."""
+    """One line per event, two spaces deeper than its cause; an event whose cause is not among them begins a tree.
+
+    Between two events stand requests, commands and replies, which are not kept for ever. A saga's step knows the
+    message that moved it and what caused that one, and the messages that it sent: so the tree closes over them.
+    """
     known = {event.event_id: event for event in events}
+    senders = {sent: event.event_id for event in known.values() for sent in _sent(event)}
     children: dict[str | None, list[EventBody]] = {}
     for event in known.values():
-        cause = event.causation_id if event.causation_id in known and event.causation_id != event.event_id else None
-        children.setdefault(cause, []).append(event)
+        children.setdefault(_cause(event, known, senders), []).append(event)
     return [f"{'  ' * depth}{_line(event)}" for depth, event in _walk(children, None, 0)]
+
+
+def _cause(event: EventBody, known: Mapping[str, EventBody], senders: Mapping[str, str]) -> str | None:
+    named = (event.causation_id, event.payload.get("cause_causation_id"))
+    found = (senders.get(name, name) for name in named if isinstance(name, str))
+    return next((name for name in found if name in known and name != event.event_id), None)
+
+
+def _sent(event: EventBody) -> Iterator[str]:
+    outputs = event.payload.get("outputs")
+    for output in outputs if isinstance(outputs, list) else ():
+        if isinstance(output, dict) and isinstance(output.get("id"), str):
+            yield output["id"]
 
 
 def _walk(children: Children, cause: str | None, depth: int) -> Iterator[tuple[int, EventBody]]:
@@ -35,6 +53,8 @@ def _walk(children: Children, cause: str | None, depth: int) -> Iterator[tuple[i
 
 def _line(event: EventBody) -> str:
     when = event.occurred_at.isoformat(timespec="milliseconds")
-    what = f"{event.type} {event.aggregate_type} {event.aggregate_id} v{event.aggregate_version}"
+    what = f"{event.type.removeprefix(PREFIX)} {event.aggregate_type} {event.aggregate_id} v{event.aggregate_version}"
     where = f"{event.topic}/{event.partition}@{event.offset}"
-    return f"{when}  {what}  by {event.actor.login}  {where}"
+    cause = event.payload.get("cause_type")
+    because = f"  on {cause.removeprefix(PREFIX)}" if isinstance(cause, str) else ""
+    return f"{when}  {what}{because}  by {event.actor.login}  {where}"

@@ -63,9 +63,12 @@ def _masked(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
 
 
 def _outputs(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
-    """Show of a saga's outputs only where they go and of which type they are: they stand in the log themselves."""
+    """Show of a saga's outputs only what they are and where they go: they stand in the log themselves."""
     outputs: Any = value
-    return [{"topic": output["topic"], "type": output["headers"].get("ce_type")} for output in outputs]
+    return [
+        {"topic": output["topic"], "type": output["headers"].get("ce_type"), "id": output["headers"].get("ce_id")}
+        for output in outputs
+    ]
 
 
 _SPECIAL: Mapping[str, Callable[[object], Any]] = MappingProxyType(

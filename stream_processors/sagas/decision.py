@@ -76,6 +76,8 @@ def _event(
         step=state.step,
         state=state.own_json(),
         cause_id=message.meta.event_id,
+        cause_type=message.meta.type,
+        cause_causation_id=message.meta.causation_id,
         steps=state.steps,
         outputs=tuple(_output(output, traceparent) for output in advanced.outputs),
         outcomes=advanced.outcomes,

@@ -97,6 +97,8 @@ def _saga() -> SagaAdvanced:
             "step": "text",
             "state": '{"документ": 1}',
             "cause_id": derive("golden", "cause"),
+            "cause_type": "artstore.ContentCommitted",
+            "cause_causation_id": derive("golden", "fact"),
             "steps": (StepState(name="request", state="done", at=NOW),),
             "outputs": (Output(topic="t", key=b"k", value=b"\x00v", headers={"ce_id": "x"}),),
             "outcomes": (Outcome(aggregate_type="document", aggregate_id=DOCUMENT, version=1),),

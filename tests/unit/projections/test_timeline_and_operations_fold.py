@@ -44,7 +44,7 @@ def test_a_field_that_a_person_calls_like_a_secret_is_no_secret() -> None:
 def test_outputs_of_a_saga_are_named_and_not_repeated() -> None:
     output = Output(topic="t", key=b"k", value=b"v" * 100, headers={"ce_type": "artstore.ExtractText"})
     payload = payload_of(a_saga_step(an_upload_request(), 1, outputs=[output]))
-    assert payload["outputs"] == [{"topic": "t", "type": "artstore.ExtractText"}]
+    assert payload["outputs"] == [{"topic": "t", "type": "artstore.ExtractText", "id": None}]
 
 
 def test_saga_document_and_text_events_are_found_under_one_document() -> None:
