@@ -29,7 +29,7 @@ check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under 
 	@$(BIN)/ruff check -q .
 	@$(BIN)/lint-imports --no-cache > .import-linter.out || { cat .import-linter.out; exit 1; }; rm -f .import-linter.out
 	@$(BIN)/mypy $(ROOMS) tests
-	@$(BIN)/python -m pytest -q tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py -m "not servers and not stack"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py -m "not servers and not stack"
 
 format: $(VENV)/.dev ## format the code and mend what can be mended
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

@@ -82,7 +82,9 @@ async def test_an_id_that_is_younger_than_its_ticket_is_accepted(edge: Edge) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["x", derive("a", "b"), new_id(NOW + timedelta(hours=1)), OPERATION.operation_id.upper()]
+    "name",
+    ["x", derive("a", "b"), new_id(NOW + timedelta(hours=1)), OPERATION.operation_id.upper()],
+    ids=["no-uuid", "derived", "from-the-future", "upper-case"],
 )
 async def test_any_other_unknown_operation_is_not_found_at_once(edge: Edge, name: str) -> None:
     begun = time.monotonic()

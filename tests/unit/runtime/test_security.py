@@ -174,7 +174,7 @@ def test_a_token_tells_who_carries_it_and_joserfc_agrees() -> None:
     assert believed(forged())
 
 
-@pytest.mark.parametrize("text", [text for _, text in MUTANTS], ids=[name for name, _ in MUTANTS])
+@pytest.mark.parametrize("text", [text for _, text in MUTANTS], ids=[name[:40] for name, _ in MUTANTS])
 def test_an_altered_token_is_refused(text: str) -> None:
     assert not believed(text)
 
