@@ -12,7 +12,7 @@ from schemas.api.documents import DocumentBody, HitBody
 from schemas.api.events import EventBody
 from schemas.api.operations import StepBody
 from schemas.elements import Mode
-from schemas.errors import InvalidCursor
+from schemas.errors import DatabaseUnavailable, InvalidCursor
 from schemas.events import Capacity
 from schemas.permissions import Role
 from schemas.requests import SealedSecret, UploadRequested
@@ -123,7 +123,7 @@ class Views(Protocol):
 
 
 class MemoryViews:
-    """The shipped double: views that hold what they are given. Cursors are positions."""
+    """The shipped double: views that hold what they are given; `away` takes operations away. Cursors are positions."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
@@ -131,6 +131,7 @@ class MemoryViews:
         self.documents: dict[str, Document] = {}
         self.events: list[EventBody] = []
         self.elements: list[Element] = []
+        self.away = False
 
     async def find_account(self, login: str) -> Account | None:
         """Return the account with this login."""
@@ -141,7 +142,9 @@ class MemoryViews:
         return any(account.role == Role.ADMINISTRATOR for account in self.accounts.values())
 
     async def find_operation(self, operation_id: str) -> Operation | None:
-        """Return the operation."""
+        """Return the operation; DatabaseUnavailable while the double is told to be away."""
+        if self.away:
+            raise DatabaseUnavailable
         return self.operations.get(operation_id)
 
     async def find_document(self, document_id: str) -> Document | None:

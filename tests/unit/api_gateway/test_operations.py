@@ -1,6 +1,7 @@
 """Operations: what counts as ended, waiting for it, and what is too young to be known."""
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from api_gateway.operations import preferred_wait
 from api_gateway.ports import Operation
+from api_gateway.routes.operations import _events
 from schemas.api.body import Problem
 from schemas.api.operations import StepBody
 from schemas.identifiers import derive, new_id
@@ -102,3 +104,49 @@ async def test_any_other_unknown_operation_is_not_found_at_once(edge: Edge, name
 )  # fmt: skip
 def test_the_preference_is_read_as_it_is_written(prefer: str | None, seconds: int | None) -> None:
     assert preferred_wait(prefer, 30) == seconds
+
+
+def events_in(text: str) -> list[dict[str, object]]:
+    return [json.loads(event.removeprefix("data: ")) for event in text.split("\n\n") if event.startswith("data: ")]
+
+
+async def test_an_operation_is_followed_change_by_change_until_it_has_ended(edge: Edge) -> None:
+    known(edge)
+    asked = asyncio.create_task(edge.get(f"{PATH}/events", "reader"))
+    await asyncio.sleep(0.2)
+    known(edge, status="succeeded", step="text", finished_at=NOW, found=False)
+    await asyncio.sleep(0.2)
+    assert not asked.done()
+    known(edge, status="succeeded", step="text", finished_at=NOW, found=True)
+    answer = await asyncio.wait_for(asked, 5)
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    told = events_in(answer.text)
+    assert [(event["state"], event["step"]) for event in told] == [
+        ("running", "content"),
+        ("running", "indexing"),
+        ("succeeded", "text"),
+    ]
+    assert told[-1] == (await edge.get(PATH)).json()
+
+
+async def test_following_needs_the_permission_and_an_operation(edge: Edge) -> None:
+    assert_problem(await edge.get(f"{PATH}/events", "stranger"), 403, "permission_denied")
+    assert_problem(await edge.get("/operations/nothing/events"), 404, "not_found")
+
+
+async def test_a_stop_ends_what_is_followed(edge: Edge) -> None:
+    known(edge)
+    stopping = asyncio.Event()
+    stopping.set()
+    events = [line async for line in _events(edge.parts, OPERATION.operation_id, stopping)]
+    assert len(events_in("".join(events))) == 1
+
+
+async def test_what_is_followed_ends_in_order_when_the_views_go_away(edge: Edge) -> None:
+    known(edge)
+    asked = asyncio.create_task(edge.get(f"{PATH}/events"))
+    await asyncio.sleep(0.1)
+    edge.views.away = True
+    answer = await asyncio.wait_for(asked, 5)
+    assert (answer.status_code, len(events_in(answer.text))) == (200, 1)
+    assert answer.text.endswith(": database_unavailable\n\n")
