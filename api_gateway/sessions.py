@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from api_gateway.keyholder import Keys
 from api_gateway.passwords import Passwords
 from api_gateway.ports import Account, Views
+from api_gateway.texts import is_storable
 from infra.runtime.clock import Clock
 from infra.runtime.installation import Installation
 from infra.runtime.metrics import Metrics
@@ -57,5 +58,4 @@ class Sessions:
 
 
 def _is_plausible(text: str, longest: int) -> bool:
-    """NUL is the one character that the database has no place for."""
-    return 0 < len(text) <= longest and "\0" not in text
+    return 0 < len(text) <= longest and is_storable(text)

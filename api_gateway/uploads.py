@@ -11,6 +11,7 @@ from api_gateway.idempotency import digest_of, operation_of, require_same
 from api_gateway.inbox import acknowledgement, until_known
 from api_gateway.placement import TAKING, is_online, place
 from api_gateway.ports import Element, Operation
+from api_gateway.texts import is_storable
 from api_gateway.tickets import upload_answer, upload_ticket
 from infra.runtime.security import AccessClaims
 from infra.runtime.telemetry import current_traceparent
@@ -126,13 +127,15 @@ def _answer(parts: Parts, request: UploadRequested, element: Element) -> UploadA
 def _wrong(body: UploadBody) -> Iterator[FieldError]:
     if body.retention_class not in RETENTION_CLASSES:
         yield FieldError("/retention_class", f"is none of {', '.join(RETENTION_CLASSES)}")
-    if len((body.document_class or "").encode()) > CLASS_BYTES_MAX:
+    if len((body.document_class or "").encode("utf-8", "replace")) > CLASS_BYTES_MAX:
         yield FieldError("/document_class", f"has more than {CLASS_BYTES_MAX} bytes of UTF-8")
     for name in ("filename", "media_type", "document_class"):
         if any(unicodedata.category(letter) == "Cc" for letter in getattr(body, name) or ""):
             yield FieldError(f"/{name}", "holds a control character")
-    texts = {"/title": body.title or "", **{f"/tags/{n}": tag for n, tag in enumerate(body.tags)}}
+    texts = {f"/{name}": getattr(body, name) or "" for name in ("title", "media_type", "document_class", "element_id")}
+    texts |= {f"/tags/{n}": tag for n, tag in enumerate(body.tags)}
     for name, value in body.custom.items():
         texts[f"/custom/{name.replace('~', '~0').replace('/', '~1')}"] = f"{name}{value}"
-    # The database has no place for this one character.
-    yield from (FieldError(pointer, "holds the character NUL") for pointer, text in texts.items() if "\0" in text)
+    yield from (
+        FieldError(place, "holds NUL or half a surrogate pair") for place in texts if not is_storable(texts[place])
+    )

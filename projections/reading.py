@@ -36,6 +36,9 @@ async def reading() -> AsyncIterator[None]:
         except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
             message = "The views do not exist yet: the projector makes them when it starts."
             raise ViewsBehind(message) from error
+        except asyncpg.UndefinedColumnError as error:
+            message = "The views have the shape of another release: run `artstore rebuild`."
+            raise ViewsBehind(message) from error
 
 
 def page_of(items: Sequence[Item], limit: int, kind: str, place: Callable[[Item], Sequence[object]]) -> Page[Item]:
@@ -62,14 +65,14 @@ def place_of(kind: str, cursor: str | None, parsers: Sequence[Parser]) -> tuple[
         if found_kind != kind:
             raise InvalidCursor
         return tuple(parse(part) for parse, part in zip(parsers, parts, strict=True))
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidCursor from error
 
 
 def time_part(value: object) -> datetime:
-    """Parse a time inside a cursor; ValueError when it is none."""
+    """Parse a time inside a cursor; ValueError when it is none, OverflowError when the calendar ends before it."""
     moment = datetime.fromisoformat(str(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def text_part(value: object) -> str:
@@ -81,7 +84,7 @@ def text_part(value: object) -> str:
 
 
 def number_part(value: object) -> float:
-    """Parse a number inside a cursor; ValueError when it is none."""
+    """Parse a number inside a cursor; ValueError when it is none, OverflowError when it is beyond all bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         message = "not a number"
         raise ValueError(message)  # noqa: TRY004 - the caller turns one kind of error into InvalidCursor
@@ -95,6 +98,15 @@ def whole_part(value: object) -> int:
         message = "not a whole number"
         raise ValueError(message)
     return int(number)
+
+
+def partition_part(value: object) -> int:
+    """Parse the number of a partition inside a cursor, as `whole_part`; the database keeps it in four bytes."""
+    number = whole_part(value)
+    if abs(number) >= 2**31:
+        message = "not the number of a partition"
+        raise ValueError(message)
+    return number
 
 
 def storable(identifier: str) -> str:

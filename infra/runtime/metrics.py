@@ -30,7 +30,6 @@ class Metrics:
             "http_request_seconds", "Time from the first byte of a request to the last byte of its answer.", "route"
         )
         self.sign_ins = self._counter("sign_ins_total", "Attempts to sign in, by outcome.", "outcome")
-        self.problems = self._counter("problems_total", "Problems answered, by their code.", "code")
 
     def _log(self) -> None:
         self.records_published = self._counter("records_published_total", "Records acknowledged by the log.", "topic")
@@ -76,5 +75,4 @@ class Metrics:
         return Gauge(f"artstore_{name}", sentence, labels, registry=self.registry)
 
     def _histogram(self, name: str, sentence: str, *labels: str) -> Histogram:
-
         return Histogram(f"artstore_{name}", sentence, labels, registry=self.registry, buckets=BUCKETS_SECONDS)

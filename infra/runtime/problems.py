@@ -1,16 +1,17 @@
 """Errors as HTTP: the one table from the error tree to status codes, and problem+json (RFC 9457) for every error."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import cast
 
 from fastapi.exceptions import RequestValidationError
-from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from infra.runtime.telemetry import current_trace_id
 from schemas import errors
 from schemas.errors import ArtStoreError, FieldError
 
@@ -142,7 +143,7 @@ def _body(  # noqa: PLR0913, PLR0917 - the members of RFC 9457
         "detail": detail,
         "instance": instance,
         "code": code,
-        "trace_id": _trace_id(),
+        "trace_id": current_trace_id(),
     }
     if wrong:
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in wrong]
@@ -151,12 +152,9 @@ def _body(  # noqa: PLR0913, PLR0917 - the members of RFC 9457
 
 def _response(body: dict[str, object], headers: Mapping[str, str]) -> Response:
     status = cast("int", body["status"])
-    return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
-
-
-def _trace_id() -> str | None:
-    context = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+    # Names of a client's own may hold half a surrogate pair, which UTF-8 has no form for: never a reason to fail.
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Response(text, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

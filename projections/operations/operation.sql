@@ -6,7 +6,8 @@ SELECT
     COALESCE(s.step, 'accepted') AS step,
     COALESCE(s.version, 0) AS version,
     COALESCE(r.subject, s.subject) AS subject,
-    COALESCE(r.request_sha256, s.request_sha256) AS request_sha256,
+    -- The saga says which request counted: one that it has refused may stand before that.
+    COALESCE(s.request_sha256, r.request_sha256) AS request_sha256,
     COALESCE(s.document_id, r.document_id) AS document_id,
     COALESCE(s.element_id, r.element_id) AS element_id,
     r.request,

@@ -7,7 +7,18 @@ from typing import Any
 
 import asyncpg
 
-from projections.reading import LIVE, Page, page_of, place_of, reading, storable, text_part, time_part, whole_part
+from projections.reading import (
+    LIVE,
+    Page,
+    page_of,
+    partition_part,
+    place_of,
+    reading,
+    storable,
+    text_part,
+    time_part,
+    whole_part,
+)
 
 # The log may hold an event twice (its writer was not sure that it arrived): it is shown once, at its first place.
 _EVENTS = f"""
@@ -25,7 +36,7 @@ _EVENTS = f"""
         )
     ORDER BY occurred_at, event_id, topic, partition, log_offset LIMIT $8
 """
-_PLACE = (time_part, text_part, text_part, whole_part, whole_part)
+_PLACE = (time_part, text_part, text_part, partition_part, whole_part)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """Accounts: asked for by an administrator, signed and sealed; one login, one account."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx2
 import pytest
 
+from api_gateway.ports import Operation
 from infra.runtime.installation import verify_signature
 from schemas.requests import AccountRequested
 from schemas.signing import signable
+from tests.builders import NOW
 from tests.unit.api_gateway.edge import INSTALLATION, Edge, assert_problem
 
 BODY = {"login": "boris", "full_name": "Борис", "role": "reader", "password": "a long password"}
@@ -40,6 +44,18 @@ async def test_a_taken_login_is_refused_and_a_repeat_under_its_key_is_not(edge: 
     assert_problem(await ask(edge), 409, "login_taken")
     assert_problem(await ask(edge, key="other"), 409, "login_taken")
     assert len(edge.publisher.records) == 1
+
+
+async def test_a_request_that_was_refused_does_not_take_the_login(edge: Edge) -> None:
+    operation_id = edge.desk.operation_of("boris")
+    refused = Operation(operation_id, "account", "failed", "account", NOW, found=True, request_sha256="0" * 64)
+    edge.views.operations[operation_id] = refused
+    asked = asyncio.create_task(ask(edge))
+    await asyncio.sleep(0.3)
+    (request,) = edge.published()
+    assert isinstance(request, AccountRequested)
+    edge.views.operations[operation_id] = replace(refused, status="succeeded", request_sha256=request.request_sha256)
+    assert (await asked).status_code == 202
 
 
 @pytest.mark.parametrize("role", ["editor", "reader", "auditor", "owner"])

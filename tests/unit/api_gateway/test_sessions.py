@@ -121,3 +121,12 @@ async def test_the_key_set_is_public_and_may_be_kept_for_five_minutes(edge: Edge
     (key,) = answer.json()["keys"]
     assert (key["kid"], key["alg"], key["use"]) == ("k1", "RS256", "sig")
     assert set(key) == {"kty", "use", "alg", "kid", "n", "e"}
+
+
+async def test_a_password_in_no_encoding_is_a_wrong_one(edge: Edge) -> None:
+    await edge.add_account("anna", "a long password")
+    parts = (("grant_type", "password"), ("username", "anna"), ("password", "+2AA-"))
+    body = "".join(f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{v}\r\n' for name, v in parts)
+    headers = {"Content-Type": "multipart/form-data; boundary=x; charset=utf-7"}
+    answer = await edge.http.post("/api/v1/auth/token", content=f"{body}--x--\r\n", headers=headers)
+    assert_problem(answer, 401, "invalid_credentials")

@@ -227,3 +227,25 @@ async def test_a_key_whose_saga_is_seen_before_its_request_is_told_to_come_back(
 
 async def test_a_key_of_unreasonable_length_is_refused(edge: Edge) -> None:
     assert_problem(await edge.announce(Idempotency_Key="k" * 256), 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ('"tags": ["\\ud800"]', "/tags/0"),
+        ('"title": "\\udfff"', "/title"),
+        ('"media_type": "a/\\ud800"', "/media_type"),
+        ('"document_class": "\\ud800"', "/document_class"),
+        ('"element_id": "\\u0000"', "/element_id"),
+        ('"custom": {"a": "\\ud800"}', "/custom/a"),
+        ('"custom": {"\\ud800": 1}', "/custom/?"),
+    ],
+)
+async def test_half_a_surrogate_pair_is_a_wrong_field_and_not_a_fault_of_ours(
+    edge: Edge, change: str, pointer: str
+) -> None:
+    headers = {**edge.headers(), "Content-Type": "application/json"}
+    body = f'{{"filename": "a", "size": 1, {change}}}'
+    answer = await edge.http.post("/api/v1/uploads", content=body, headers=headers)
+    assert pointer in assert_problem(answer, 422, "invalid_request")
+    assert edge.publisher.records == []

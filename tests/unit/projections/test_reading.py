@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.reading import cursor_of, number_part, page_of, place_of, text_part, time_part, whole_part
+from projections.reading import (
+    Parser,
+    cursor_of,
+    number_part,
+    page_of,
+    partition_part,
+    place_of,
+    text_part,
+    time_part,
+    whole_part,
+)
 from schemas.errors import InvalidCursor
 
 PARSERS = (number_part, text_part)
@@ -45,6 +55,21 @@ def test_a_cursor_of_another_list_is_refused() -> None:
 def test_a_number_too_large_for_the_log_is_refused() -> None:
     with pytest.raises(InvalidCursor):
         place_of("list", cursor_of("list", (2**70,)), (whole_part,))
+
+
+@pytest.mark.parametrize(
+    ("value", "parser"),
+    [
+        (10**1000, number_part),
+        (10**1000, whole_part),
+        (2**31, partition_part),
+        ("0001-01-01T00:00:00+14:00", time_part),
+        ("9999-12-31T23:59:59-14:00", time_part),
+    ],
+)
+def test_a_value_that_the_database_has_no_place_for_is_refused(value: object, parser: Parser) -> None:
+    with pytest.raises(InvalidCursor):
+        place_of("list", cursor_of("list", (value,)), (parser,))
 
 
 def test_the_last_page_has_no_cursor() -> None:
