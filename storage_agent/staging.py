@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from storage_agent.gate import DiskGate
 from storage_agent.reserve import Reserve
 
 BUFFER_BYTES = 256 * 1024
+# Synced as it arrives: the sync of a whole large body at its end could outlast the disk's deadline, and would keep the
+# journal's own sync waiting.
+SYNC_BYTES = 64 * 1024 * 1024
 ARRIVING_SECONDS = 15.0
 
 
@@ -40,9 +44,12 @@ class StagingFile:
         self._stagings = stagings
         self._handle: int | None = handle
         self._written = 0
+        self._synced = 0
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._lock = asyncio.Lock()
+        # A cancelled PUT leaves its thread at work: nobody may close the handle under it, the number may be reused.
+        self._at_work = threading.Lock()
         self._revoked = False
         self._taken = False
 
@@ -103,20 +110,27 @@ class StagingFile:
             await self._stagings.gate.call(self._append, chunk)
 
     def _append(self, chunk: bytes) -> None:
-        if self._handle is not None:
+        with self._at_work:
+            if self._handle is None:
+                return
             self._stagings.disk.write(self._handle, chunk, self._written)
             self._digest.update(chunk)
             self._written += len(chunk)
+            if self._written - self._synced >= SYNC_BYTES:
+                self._stagings.disk.sync(self._handle)
+                self._synced = self._written
 
     def _seal(self) -> None:
-        if self._handle is not None:
-            self._stagings.disk.sync(self._handle)
-        self._close()
-        self._stagings.disk.sync_directory(self.path.parent)
+        with self._at_work:
+            if self._handle is not None:
+                self._stagings.disk.sync(self._handle)
+            self._close()
+            self._stagings.disk.sync_directory(self.path.parent)
 
     def _remove(self) -> None:
-        self._close()
-        self._stagings.disk.unlink(self.path)
+        with self._at_work:
+            self._close()
+            self._stagings.disk.unlink(self.path)
 
     def _close(self) -> None:
         if self._handle is not None:
@@ -134,6 +148,8 @@ class Stagings:
         self._reserve = reserve
         self._folder = folder
         self._open: list[StagingFile] = []
+        # Room is looked for and promised in one step; two takers of the reserve would trip over each other's file.
+        self._opening = asyncio.Lock()
 
     def require_room(self, size: int) -> None:
         """Raise InsufficientStorage unless `size` bytes fit beside the reserve and all that is promised."""
@@ -148,12 +164,13 @@ class Stagings:
         if not is_uuid(ticket.ticket_id):
             msg = "A ticket's id must be a uuid."
             raise Malformed(msg)
-        if not self._reserve.held:
-            await self.gate.call(self._reserve.take)
-        self.require_room(ticket.size)
         path = self._folder / f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
-        file = StagingFile(ticket, path, await self.gate.call(self.disk.create, path), self)
-        self._open.append(file)
+        async with self._opening:
+            if not self._reserve.held:
+                await self.gate.call(self._reserve.take)
+            self.require_room(ticket.size)
+            file = StagingFile(ticket, path, await self.gate.call(self.disk.create, path), self)
+            self._open.append(file)
         return file
 
     def arriving(self, ticket_id: str) -> int | None:

@@ -1,0 +1,136 @@
+"""Bytes on their way in, with many at once: room is promised once, the reserve is taken once, no handle is reused."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.runtime.clock import ManualClock
+from schemas.errors import InsufficientStorage, UploadAbandonedError
+from schemas.identifiers import TicketId, derive
+from schemas.ticket import UploadTicket
+from storage_agent import staging
+from storage_agent.files import LocalDisk
+from storage_agent.gate import DiskGate
+from storage_agent.reserve import Reserve
+from storage_agent.staging import Stagings
+from tests.builders import NOW, a_ticket, an_upload_request
+
+ROOM = 1_000_000
+
+
+class NarrowDisk(LocalDisk):
+    """Has little room, takes its time, and notes what is synced and which handles are used after they were closed."""
+
+    def __init__(self) -> None:
+        self.closed: set[int] = set()
+        self.late: list[int] = []
+        self.synced: list[int] = []
+        self.writing = threading.Event()
+
+    def free_bytes(self, path: Path) -> int:
+        del path
+        return ROOM
+
+    def create(self, path: Path) -> int:
+        time.sleep(0.02)
+        handle = super().create(path)
+        self.closed.discard(handle)
+        return handle
+
+    def unlink(self, path: Path) -> None:
+        super().unlink(path)
+        time.sleep(0.02)
+
+    def write(self, handle: int, data: bytes, offset: int) -> None:
+        self.writing.set()
+        time.sleep(0.1)
+        if handle in self.closed:
+            self.late.append(handle)
+            return
+        super().write(handle, data, offset)
+
+    def sync(self, handle: int) -> None:
+        self.synced.append(handle)
+        super().sync(handle)
+
+    def close(self, handle: int) -> None:
+        self.closed.add(handle)
+        super().close(handle)
+
+
+class ForgetfulDisk(LocalDisk):
+    """Has endless room, keeps nothing, and notes how many bytes each sync had to bring to the drive."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.synced: list[int] = []
+
+    def free_bytes(self, path: Path) -> int:
+        del path
+        return 10**12
+
+    def write(self, handle: int, data: bytes, offset: int) -> None:
+        del handle, offset
+        self.waiting += len(data)
+
+    def sync(self, handle: int) -> None:
+        del handle
+        self.synced.append(self.waiting)
+        self.waiting = 0
+
+
+def stagings(disk: LocalDisk, folder: Path, reserve_bytes: int = 0) -> Stagings:
+    return Stagings(disk, DiskGate(), Reserve(disk, folder, reserve_bytes), folder, ManualClock(NOW))
+
+
+def ticket_of(size: int, n: int = 0) -> UploadTicket:
+    ticket = a_ticket(an_upload_request(size=size))
+    return ticket.model_copy(update={"ticket_id": TicketId(derive("ticket", "staging", n))})
+
+
+async def test_uploads_that_begin_at_once_are_not_promised_the_same_room(tmp_path: Path) -> None:
+    opening = stagings(NarrowDisk(), tmp_path)
+    outcomes = await asyncio.gather(
+        *(opening.open(ticket_of(ROOM * 6 // 10, n)) for n in range(3)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes].count(InsufficientStorage) == 2
+
+
+async def test_uploads_that_begin_at_once_take_the_reserve_again_and_the_disk_does_not_count_as_failed(
+    tmp_path: Path,
+) -> None:
+    opening = stagings(NarrowDisk(), tmp_path, reserve_bytes=4096)
+    files = await asyncio.gather(*(opening.open(ticket_of(10, n)) for n in range(4)))
+    assert len({file.path for file in files}) == 4
+    assert opening.gate.failure() is None
+
+
+async def test_a_put_that_is_cancelled_while_it_writes_closes_its_file_only_behind_the_write(tmp_path: Path) -> None:
+    disk = NarrowDisk()
+    opening = stagings(disk, tmp_path)
+    file = await opening.open(ticket_of(staging.BUFFER_BYTES))
+    writing = asyncio.create_task(file.write(bytes(staging.BUFFER_BYTES)))
+    await asyncio.to_thread(disk.writing.wait, 5)
+    writing.cancel()
+    await asyncio.wait({writing})
+    await file.revoke()
+    await asyncio.sleep(0.15)
+    assert disk.late == []
+    assert disk.names(tmp_path) == []
+    with pytest.raises(UploadAbandonedError):
+        await file.finish()
+
+
+async def test_a_large_body_is_synced_while_it_arrives_so_that_its_last_sync_is_short(tmp_path: Path) -> None:
+    disk = ForgetfulDisk()
+    size = staging.SYNC_BYTES * 2 + 5
+    file = await stagings(disk, tmp_path).open(ticket_of(size))
+    for _ in range(size // staging.BUFFER_BYTES):
+        await file.write(bytes(staging.BUFFER_BYTES))
+    await file.write(bytes(size % staging.BUFFER_BYTES))
+    await file.finish()
+    assert max(disk.synced) <= staging.SYNC_BYTES
+    assert sum(disk.synced) == size
