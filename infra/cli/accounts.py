@@ -7,20 +7,20 @@ from typing import Annotated
 import typer
 
 from infra.cli import terminal
-from infra.cli.answers import parsed
+from infra.cli.answers import valid
 from infra.cli.client import ArchiveClient
-from infra.cli.session import FindPlace, archive, configured_place, load_session
+from infra.cli.deposits import ended_well
+from infra.cli.session import FindPlace, archive, configured_place
 from infra.cli.terminal import Json
-from infra.cli.transport import Patience, Transport
 from schemas.api.accounts import AccountAnswer, AccountBody
-from schemas.errors import PermissionDenied, Unauthenticated
+from schemas.errors import Transient
 from schemas.permissions import Role
 
 PASSWORD_BYTES = 18
 WAIT_SECONDS = 30.0
 
 
-def register(app: typer.Typer, find_place: FindPlace = configured_place) -> None:
+def register(app: typer.Typer, find_place: FindPlace = configured_place, wait_seconds: float = WAIT_SECONDS) -> None:
     """Add the commands to `app`; `find_place` tells where the archive is."""
     group = typer.Typer(no_args_is_help=True, help="Accounts of the archive.")
     app.add_typer(group, name="account")
@@ -39,13 +39,9 @@ def register(app: typer.Typer, find_place: FindPlace = configured_place) -> None
     ) -> None:
         """Make an account; its password is printed once."""
         password = secrets.token_urlsafe(PASSWORD_BYTES)
-        body = AccountBody(login=login, full_name=name or login, role=role, password=password)
-        with archive(find_place, as_json=as_json) as (place, client):
-            session = load_session(place)
-            if session is None:
-                raise Unauthenticated
-            answer = _asked(session.gateway, session.token, body)
-            _await_account(client, answer.operation_id)
+        with archive(find_place, as_json=as_json) as (_, client):
+            body = valid(AccountBody, login=login, full_name=name or login, role=role, password=password)
+            answer = _made(client, body, wait_seconds)
         if as_json:
             terminal.show_json({"login": login, "role": role, "account_id": answer.account_id, "password": password})
         else:
@@ -53,23 +49,13 @@ def register(app: typer.Typer, find_place: FindPlace = configured_place) -> None
             terminal.tell("The password is shown this once.")
 
 
-def _asked(gateway: str, token: str, body: AccountBody) -> AccountAnswer:
-    # One key for all tries: a repeat after a broken connection asks for the same account, not for a taken login.
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
-    transport = Transport(gateway, Patience())
+def _made(client: ArchiveClient, body: AccountBody, seconds: float) -> AccountAnswer:
+    """Ask for the account and wait until it exists."""
     try:
-        request = transport.request
-        response = transport.again(
-            transport.once,
-            lambda: request("POST", "/api/v1/accounts", json=body.model_dump(mode="json"), headers=headers),
-        )
-        return parsed(AccountAnswer, response)
-    finally:
-        transport.close()
-
-
-def _await_account(client: ArchiveClient, operation_id: str) -> None:
-    operation = client.wait_operation(operation_id, WAIT_SECONDS)
-    if operation.state != "succeeded":
-        detail = operation.problem.detail if operation.problem else "The archive gives no reason."
-        raise PermissionDenied(f"The account was not made: {detail}")
+        answer = client.request_account(body, str(uuid.uuid4()))
+        ended_well(client.wait_operation(answer.operation_id, seconds))
+    except Transient:
+        # What was asked for may yet come about, and nobody else knows this password.
+        terminal.tell(f"If `artstore login --user {body.login}` succeeds later, the password is {body.password}")
+        raise
+    return answer

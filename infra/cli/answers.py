@@ -8,7 +8,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from schemas.api.body import Problem
-from schemas.errors import ArtStoreError, Corrupted, FieldError, Malformed, Rejected, Transient
+from schemas.errors import ArtStoreError, Corrupted, FieldError, InvalidRequest, Malformed, Rejected, Transient
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -24,6 +24,15 @@ def parsed(kind: type[Parsed], response: httpx2.Response) -> Parsed:
     except ValidationError as error:
         detail = f"{response.request.url} does not answer as the archive does; is another program at this address?"
         raise Malformed(detail) from error
+
+
+def valid(kind: type[Parsed], **fields: object) -> Parsed:
+    """Return a body made of what was typed. InvalidRequest names every wrong field."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        wrong = [FieldError("/" + "/".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
+        raise InvalidRequest(errors=wrong) from None
 
 
 def error_of_response(response: httpx2.Response) -> ArtStoreError:
@@ -70,11 +79,18 @@ def _seconds(header: str | None) -> int | None:
     return int(header) if header and header.isdecimal() else None
 
 
-def error_as_json(error: ArtStoreError) -> str:
-    """Return the error as one JSON line, for programs that read the command's stderr."""
-    fields = [{"pointer": field.pointer, "detail": field.detail} for field in error.errors]
-    line = {"code": error.code, "title": error.title, "detail": error.detail, "errors": fields}
-    return json.dumps(line, ensure_ascii=False)
+def error_as_json(error: ArtStoreError | OSError, about: str = "") -> str:
+    """Return the error as one JSON line, for programs that read the command's stderr; `about` names the file."""
+    if isinstance(error, OSError):
+        told: dict[str, object] = {
+            "code": "os_error",
+            "title": "The disk says no",
+            "detail": error.strerror or str(error),
+        }
+    else:
+        fields = [{"pointer": field.pointer, "detail": field.detail} for field in error.errors]
+        told = {"code": error.code, "title": error.title, "detail": error.detail, "errors": fields}
+    return json.dumps({**({"about": about} if about else {}), **told}, ensure_ascii=False)
 
 
 def error_as_text(error: ArtStoreError) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from infra.cli.answers import parsed
 from infra.cli.receiving import Receiving
 from infra.cli.transport import Patience, Transport
+from schemas.api.accounts import AccountAnswer, AccountBody
 from schemas.api.auth import TokenBody
 from schemas.api.body import Page
 from schemas.api.documents import DocumentBody, HitBody
@@ -86,6 +87,11 @@ class ArchiveClient:
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         body = upload.model_dump(mode="json", exclude_none=True)
         return parsed(UploadAnswer, self._ask("POST", "/api/v1/uploads", json=body, headers=headers))
+
+    def request_account(self, account: AccountBody, key: str) -> AccountAnswer:
+        """Ask for an account. The same `key` asks for the same one, so that a repeat does not find its login taken."""
+        body, headers = account.model_dump(mode="json"), {"Idempotency-Key": key}
+        return parsed(AccountAnswer, self._ask("POST", "/api/v1/accounts", json=body, headers=headers))
 
     def put_content(self, answer: UploadAnswer, path: Path, sha256: str, progress: Progress = unwatched) -> Receipt:
         """Stream the file to the agent and return its receipt: the document is committed.

@@ -24,3 +24,7 @@ def run_command(app: typer.Typer) -> None:
     except ArtStoreError as error:
         sys.stderr.write(f"{error_as_text(error)}\n")
         sys.exit(1)
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"{about}{error.strerror or error}\n")
+        sys.exit(1)

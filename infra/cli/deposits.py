@@ -77,7 +77,11 @@ def begin(
 
 def finish(client: ArchiveClient, deposit: Deposit, seconds: float = WAIT_SECONDS) -> OperationBody:
     """Wait until the document is found. Raises what the operation failed with; ViewsBehind when it takes too long."""
-    operation = client.wait_operation(deposit.operation_id, seconds)
+    return ended_well(client.wait_operation(deposit.operation_id, seconds))
+
+
+def ended_well(operation: OperationBody) -> OperationBody:
+    """Return an operation that has ended, unless it has failed: its problem is raised as the error it was."""
     if operation.state == "failed":
         raise _reason(operation)
     return operation

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.progress import Progress
 
 from infra.cli import terminal
+from infra.cli.answers import valid
 from infra.cli.client import ArchiveClient
 from infra.cli.deposits import Deposit, begin, finish, media_type_of, sha256_of
 from infra.cli.session import FindPlace, archive
 from infra.cli.terminal import Json
 from schemas.api.uploads import UploadBody
-from schemas.errors import ArtStoreError, FieldError, InvalidRequest
+from schemas.errors import ArtStoreError
 from schemas.retention import PERMANENT, RETENTION_CLASSES
 
 
@@ -101,17 +101,14 @@ def _show(found: list[tuple[Path, Deposit]], *, as_json: bool) -> None:
 
 
 def _upload_body(file: Path, description: Description) -> UploadBody:
-    try:
-        return UploadBody(
-            filename=file.name,
-            size=file.stat().st_size,
-            media_type=media_type_of(file.name),
-            sha256=sha256_of(file),
-            **vars(description),
-        )
-    except ValidationError as error:
-        fields = [FieldError("/" + "/".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
-        raise InvalidRequest(errors=fields) from error
+    return valid(
+        UploadBody,
+        filename=file.name,
+        size=file.stat().st_size,
+        media_type=media_type_of(file.name),
+        sha256=sha256_of(file),
+        **vars(description),
+    )
 
 
 @contextlib.contextmanager

@@ -52,9 +52,11 @@ def plain(body: BaseModel) -> object:
 def tell_error(error: ArtStoreError | OSError, *, as_json: bool, about: str = "") -> None:
     """Say what went wrong, with what to do."""
     if isinstance(error, OSError):
-        tell(f"{about or error.filename}: {error.strerror or error}")
-    elif as_json:
-        tell(error_as_json(error))
+        about = about or str(error.filename or "")
+    if as_json:
+        tell(error_as_json(error, about))
+    elif isinstance(error, OSError):
+        tell(f"{about}: {error.strerror or error}" if about else str(error))
     else:
         tell(f"{about}: {error_as_text(error)}" if about else error_as_text(error))
 

@@ -26,6 +26,7 @@ from typer.testing import Result
 from infra.cli.transport import Patience
 from infra.runtime.problems import install_problem_handlers
 from schemas import errors
+from schemas.api.accounts import AccountBody
 from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
@@ -69,6 +70,8 @@ class World:
     ranges: list[str] = field(default_factory=list)
     logins: int = 0
     credentials_at_agent: list[str] = field(default_factory=list)
+    accounts: dict[str, AccountBody] = field(default_factory=dict)
+    account_ends_as: str = "succeeded"
 
     def committed(self) -> list[Stored]:
         """Committed documents, newest first."""
@@ -127,9 +130,24 @@ async def _announce(request: Request) -> Response:
     return JSONResponse(answer, 201, {"Location": f"/api/v1/operations/{stored.operation_id}"})
 
 
+async def _account(request: Request) -> Response:
+    world = _signed_in(request)
+    body = AccountBody.model_validate_json(await request.body())
+    operation_id = str(uuid.uuid4())
+    world.accounts[operation_id] = body
+    answer = {"operation_id": operation_id, "account_id": str(uuid.uuid4()), "login": body.login, "role": body.role}
+    return JSONResponse(answer, 202)
+
+
 async def _operation(request: Request) -> Response:
     world = _signed_in(request)
     wanted = request.path_params["id"]
+    if wanted in world.accounts:
+        problem = errors.UnsignedRequest()
+        told = {"type": "t", "title": problem.title, "status": 403, "detail": problem.detail, "code": problem.code}
+        state = {"state": world.account_ends_as, "problem": told if world.account_ends_as == "failed" else None}
+        common = {"operation_id": wanted, "kind": "account", "step": "account", "started_at": NOW.isoformat()}
+        return JSONResponse({**common, **state})
     stored = next((one for one in world.by_key.values() if one.operation_id == wanted), None)
     if stored is None:
         raise errors.NotFound
@@ -330,6 +348,7 @@ class Double:
 
 GATEWAY_ROUTES = (
     Route("/api/v1/auth/token", _token, methods=["POST"]),
+    Route("/api/v1/accounts", _account, methods=["POST"]),
     Route("/api/v1/uploads", _announce, methods=["POST"]),
     Route("/api/v1/operations/{id}", _operation),
     Route("/api/v1/documents", _list),

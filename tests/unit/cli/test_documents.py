@@ -199,3 +199,20 @@ def test_a_description_that_breaks_a_limit_names_the_field(artstore: Command, re
 def test_a_name_cannot_steer_the_terminal(artstore: Command, report: Path) -> None:
     artstore("put", report, "--title", "red \x1b[31m alert")
     assert "red  [31m alert" in artstore("find", "alert").stdout
+
+
+def test_a_file_that_fails_is_named_in_json_too(artstore: Command, world: World, report: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_bytes(b"other")
+    world.refused_puts.append(errors.TypeRefused())
+    result = artstore("put", other, report, "--json")
+    assert result.exit_code == 3
+    told = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert [(line["about"], line["code"]) for line in told] == [(str(other), "type_refused")]
+
+
+def test_what_the_disk_refuses_is_json_where_json_is_asked_for(artstore: Command, report: Path) -> None:
+    document_id = document_id_of(artstore, report)
+    result = artstore("get", document_id, "-o", report, "--json")
+    (told,) = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert (result.exit_code, told["code"], told["about"]) == (1, "os_error", str(report))
