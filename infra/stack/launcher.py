@@ -77,12 +77,12 @@ def _require_ports(programs: Sequence[Planned], settings: Settings, ports: dict[
 
 
 def _running(supervisor: Supervisor) -> frozenset[str]:
-    """Return the names of what runs; what only waits for its next try is stopped, to be started afresh."""
+    """Return the names of what runs; what waits for its next try or is on its way out is stopped, to start afresh."""
     states = supervisor.states().values()
-    waiting = [state.name for state in states if state.waits]
-    for name in waiting:
+    leaving = [state.name for state in states if not (state.runs or state.rests)]
+    for name in leaving:
         supervisor.stop(name)
-    await_stopped(waiting, supervisor, _GIVE_UP_WAITING_SECONDS)
+    await_stopped(leaving, supervisor, _GIVE_UP_WAITING_SECONDS)
     return frozenset(state.name for state in states if state.runs)
 
 

@@ -26,6 +26,7 @@ _CALL_SECONDS = 10.0
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _STEADY_SECONDS = 3  # a process that ends sooner is started again with a growing pause
+_ALREADY_STARTED, _NOT_RUNNING = 60, 70  # faults of its XML-RPC
 _FOR_EVER = 1_000_000_000  # tries before supervisord gives a process up
 
 
@@ -128,14 +129,22 @@ class Supervisor:
         self.identity = identity
         self._socket = socket_path
 
-    def _call(self, method: str, *arguments: object) -> object:
+    def _call(self, method: str, *arguments: object, done_already: int | None = None) -> object:
+        """Call a method; the fault `done_already` says that there was nothing left to do, and counts as done."""
         transport = _SocketTransport(str(self._socket))
         try:
             with xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport) as proxy:
                 return getattr(proxy, method)(*arguments)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
             message = f"The supervisor (pid {self.identity.pid}) does not answer: {error}. Run `artstore down`."
             raise DependencyUnavailable(message) from error
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == done_already:
+                return None
+            message = (
+                f"The supervisor refuses {method} {arguments}: {fault.faultString}. Run `artstore down`, then `up`."
+            )
+            raise DependencyUnavailable(message) from fault
 
     def answers(self) -> bool:
         """Tell whether it takes calls."""
@@ -152,17 +161,18 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Begin to keep `name` up; returns at once."""
-        self._call("supervisor.startProcess", name, False)  # noqa: FBT003 - XML-RPC has no names
+        # False, not to wait for it: XML-RPC has no names.
+        self._call("supervisor.startProcess", name, False, done_already=_ALREADY_STARTED)  # noqa: FBT003
 
     def stop(self, name: str) -> None:
-        """Begin to stop `name`; returns at once."""
-        self._call("supervisor.stopProcess", name, False)  # noqa: FBT003
+        """Begin to stop `name`; returns at once, also when it is stopping or has ended meanwhile."""
+        self._call("supervisor.stopProcess", name, False, done_already=_NOT_RUNNING)  # noqa: FBT003
 
     def close(self, seconds: float) -> None:
         """End the supervisor itself."""
         try:
             self._call("supervisor.shutdown")
-        except (DependencyUnavailable, xmlrpc.client.Fault):
+        except DependencyUnavailable:
             pass
         else:
             until = time.monotonic() + seconds
