@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, Self, cast
+from typing import Protocol, Self
 
 from schemas.envelope import Record
+from schemas.errors import UndecodableRecord
 from schemas.events import SagaAdvanced
+from schemas.identifiers import is_uuid
 from schemas.registry import decode, encode
 from stream_processors.sagas.saga import TERMINAL
 
@@ -26,7 +28,12 @@ class Stored:
     @classmethod
     def read(cls, record: Record) -> Self:
         """Decode a record of the saga topic; UndecodableRecord when it is none."""
-        return cls(cast("SagaAdvanced", decode(record.value)), record)
+        event = decode(record.value)
+        if not isinstance(event, SagaAdvanced):
+            raise UndecodableRecord(f"A {event.meta.type} does not belong among the events of sagas.")
+        if event.key != record.key or not (is_uuid(event.meta.aggregate_id) and is_uuid(event.cause_id)):
+            raise UndecodableRecord("The event's saga or cause is not named by a uuid, or its key is another.")
+        return cls(event, record)
 
     @property
     def saga_id(self) -> str:

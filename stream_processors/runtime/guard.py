@@ -1,7 +1,9 @@
 """The one guarded handler: nothing leaves it but a handled record, a dead letter, or the end of the process."""
 
 import asyncio
+import contextlib
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +18,7 @@ from schemas.envelope import Received
 from schemas.errors import DatabaseUnavailable, Malformed, Transient
 from schemas.registry import receive
 from stream_processors.fold import GROUP, FoldGate
-from stream_processors.sagas.admission import admit
+from stream_processors.sagas.admission import admit, require_size
 
 # Above what the doors allow one statement or one record, so that their own errors come first and say more.
 DECIDE_SECONDS = 60.0
@@ -56,11 +58,17 @@ class Guard:
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
-            # Faust would commit the record that it cancels.
-            await asyncio.wait({work}, timeout=self.last_seconds)
-            if not work.done():
-                self.exit(HARD_EXIT)
+            # Faust would commit the record that it cancels, and may cancel more than once.
+            await self._finished(work)
             raise
+
+    async def _finished(self, work: asyncio.Task[None]) -> None:
+        end = time.monotonic() + self.last_seconds
+        while not work.done() and (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({work}, timeout=left)
+        if not work.done() or work.cancelled():
+            self.exit(HARD_EXIT)
 
     async def _watched(self, record: RawRecord) -> None:
         try:
@@ -111,6 +119,7 @@ class Guard:
 
 
 def _understood(record: RawRecord) -> Received:
+    require_size(record.value)
     received = receive(position_of(record), record.key, record.value, text_headers(record.headers))
     admit(received.message)
     return received

@@ -11,6 +11,15 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 IDENTIFIERS = ("document_id", "element_id", "ticket_id", "account_id")
 SECONDS_MAX = 10 * 366 * 86_400
+# A saga's event tells what its cause says up to three times, once in JSON that writes some bytes as six, and all of it
+# has to fit into one record of at most 1 MiB: a saga that could not be told would stand in the way of its partition.
+VALUE_BYTES_MAX = 64 * 1024
+
+
+def require_size(value: bytes | None) -> None:
+    """Raise UndecodableRecord for a value beyond `VALUE_BYTES_MAX`."""
+    if value is not None and len(value) > VALUE_BYTES_MAX:
+        raise UndecodableRecord(f"The message has {len(value)} bytes; a saga takes {VALUE_BYTES_MAX} at most.")
 
 
 def admit(message: Message) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from schemas.envelope import Message, Record
+from schemas.errors import Corrupted
 from schemas.events import Output, SagaAdvanced
 from schemas.registry import encode
 from schemas.requests import DeadlineExpired
@@ -28,6 +29,7 @@ class Saga(Generic[StateT]):
 UPLOAD = Saga(upload.KIND, upload.UploadState, upload.advance)
 ACCOUNT = Saga(account.KIND, account.AccountState, account.advance)
 KEY = Saga(key.KIND, key.KeyState, key.advance)
+KINDS = {saga.kind: saga for saga in (UPLOAD, ACCOUNT, KEY)}
 
 
 def decide(
@@ -35,8 +37,11 @@ def decide(
 ) -> SagaAdvanced | None:
     """Return the saga's next event with its outputs encoded, or None when `message` is repeated, stale or not for it.
 
-    `traceparent` is the span that decides; its outputs carry it.
+    `traceparent` is the span that decides; its outputs carry it. Corrupted for a saga of a kind that is not known here:
+    what it waits for must not be acknowledged unheard.
     """
+    if current is not None and current.kind not in KINDS:
+        raise Corrupted(f"Saga {current.meta.aggregate_id} is of the kind {current.kind}, made by a newer release.")
     if isinstance(message, DeadlineExpired) and (current is None or message.token != current.deadline_token):
         return None
     found = _advanced(current, message, given)
@@ -50,7 +55,7 @@ def as_record(output: Output) -> Record:
 
 def _advanced(current: SagaAdvanced | None, message: Message, given: Given) -> tuple[str, Advanced] | None:
     """Ask the saga's own kind; an unknown saga belongs to the kind that the message begins."""
-    for saga in (UPLOAD, ACCOUNT, KEY):
+    for saga in KINDS.values():
         if current is None or current.kind == saga.kind:
             advanced = saga.advance(current, message, given)
             if advanced is not None:

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from schemas.api.body import Problem
 from schemas.commands import AbandonUpload, ExtractText
 from schemas.envelope import Message
+from schemas.errors import Corrupted
 from schemas.events import SagaAdvanced
 from schemas.registry import decode
+from stream_processors.sagas.decision import decide
+from stream_processors.sagas.saga import Given
 from stream_processors.sagas.upload import ABANDON_AGAIN, RENEWED_AT_LEAST
 from tests.builders import NOW, a_content_committed, an_upload_request
 from tests.sagas import stories
@@ -134,3 +139,11 @@ async def test_replies_about_unknown_uploads_begin_nothing() -> None:
     world = World()
     await world.deliver_all([text_finished(REQUEST), abandoned(REQUEST), refused(REQUEST), DEADLINE])
     assert world.log.distinct == set()
+
+
+def test_a_saga_of_a_kind_that_only_a_newer_release_knows_is_not_passed_over_in_silence() -> None:
+    begun = decide(None, an_upload_request(), Given())
+    assert begun is not None
+    newer = begun.model_copy(update={"kind": "transfer"})
+    with pytest.raises(Corrupted, match="transfer"):
+        decide(newer, an_upload_request(), Given())

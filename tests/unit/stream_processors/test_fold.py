@@ -1,13 +1,17 @@
 """Folding the saga topic before anything is decided."""
 
+from dataclasses import replace
+
 import pytest
 
 from producers.publisher import MemoryPublisher
 from schemas.envelope import Record
 from schemas.errors import Corrupted, LogUnavailable
+from schemas.registry import encode
 from schemas.topics import SAGA_EVENT
 from stream_processors.fold import Folder, FoldGate
 from stream_processors.store import MemorySagaStore, Stored
+from tests.builders import an_upload_request
 from tests.contracts.test_saga_store import versions_of_a_saga
 from tests.unit.stream_processors.doubles import MemoryReader, Raw
 
@@ -59,6 +63,22 @@ async def test_rubbish_in_the_topic_becomes_a_dead_letter_and_the_rest_is_folded
     (letter,) = publisher.records
     assert (letter.topic, letter.value) == (f"{SAGA_EVENT}.dlq.v1", b"rubbish")
     assert (letter.headers["dl_cause"], letter.headers["dl_source_offset"]) == ("undecodable_record", "3")
+
+
+@pytest.mark.parametrize("wrong", ["another type", "no uuid", "another key"])
+async def test_a_record_that_is_whole_and_does_not_belong_there_becomes_a_dead_letter(wrong: str) -> None:
+    store, publisher, versions = MemorySagaStore(), MemoryPublisher(), versions_of_a_saga()
+    event = versions[0].event
+    stray = {
+        "another type": encode(an_upload_request()),
+        "no uuid": encode(event.model_copy(update={"cause_id": "none"})),
+        "another key": replace(versions[0].record, key=b"k"),
+    }[wrong]
+    reader = log_of(*versions)
+    reader.records.append(replace(Raw.of(stray, 3, partition=4), topic=SAGA_EVENT))
+    await folder(reader, store, publisher).bring_forward(4)
+    assert list(store.rows.values()) == [versions[-1]]
+    assert [letter.headers["dl_source_offset"] for letter in publisher.records] == ["3"]
 
 
 async def test_a_record_of_a_newer_release_stops_the_processor() -> None:

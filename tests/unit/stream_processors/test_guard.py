@@ -12,11 +12,16 @@ from infra.runtime.metrics import Metrics
 from producers.publisher import MemoryPublisher
 from schemas.envelope import Received
 from schemas.errors import DatabaseUnavailable, LogUnavailable, Malformed
+from schemas.identifiers import derive
 from schemas.registry import encode
-from schemas.requests import Description
-from schemas.topics import SAGA_EVENT, SAGA_INBOX
+from schemas.replies import UploadAbandoned
+from schemas.requests import DeadlineExpired, Description
+from schemas.topics import BY_NAME, SAGA_EVENT, SAGA_INBOX
 from stream_processors.fold import Folder, FoldGate
 from stream_processors.runtime.guard import HARD_EXIT, Guard
+from stream_processors.sagas.admission import VALUE_BYTES_MAX
+from stream_processors.sagas.decision import decide
+from stream_processors.sagas.saga import Given
 from stream_processors.store import MemorySagaStore
 from tests.builders import an_upload_request
 from tests.unit.stream_processors.doubles import MemoryReader, Raw
@@ -154,6 +159,52 @@ async def test_a_cancelled_handler_that_cannot_finish_ends_the_process_before_it
         await taking
     assert (bench.handled, bench.exits) == ([], [HARD_EXIT])
     bench.released.set()
+
+
+async def test_a_handler_that_is_cancelled_again_and_again_finishes_its_record_first() -> None:
+    bench = Bench()
+    bench.released.clear()
+    taking = asyncio.create_task(bench.guard.take(an_inbox_record()))
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+        taking.cancel()
+    await asyncio.sleep(0.01)
+    assert not taking.done()
+    bench.released.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert (len(bench.handled), bench.exits) == (1, [])
+
+
+async def test_a_message_that_no_saga_could_tell_in_one_record_is_buried() -> None:
+    bench, request = Bench(), an_upload_request()
+    actor = request.meta.actor.model_copy(update={"full_name": "n" * 700_000})
+    large = request.model_copy(update={"meta": request.meta.model_copy(update={"actor": actor})})
+    await bench.guard.take(Raw.holding(large))
+    assert (len(bench.publisher.records), bench.handled, bench.exits) == (1, [], [])
+
+
+@pytest.mark.parametrize("last", [None, "\x01"], ids=["plain", "escaped"])
+def test_the_largest_messages_that_a_saga_takes_make_events_that_fit_into_a_record(last: str | None) -> None:
+    room = VALUE_BYTES_MAX - 2000
+    request = an_upload_request().model_copy(update={"request_sha256": "\x01" * room})
+    begun = decide(None, request, Given())
+    assert begun is not None
+    assert begun.deadline_token is not None
+    wordy = request.meta.actor.model_copy(update={"full_name": "n" * room})
+    meta = request.meta.model_copy(update={"event_id": derive("a", "deadline"), "actor": wordy})
+    expired = decide(begun, DeadlineExpired(meta=meta, token=begun.deadline_token), Given())
+    assert expired is not None
+    given_up = UploadAbandoned(
+        meta=meta.model_copy(update={"event_id": derive("a", "reply")}),
+        document_id=request.document_id,
+        ticket_id=request.ticket_id,
+        last_refusal=(last or "p") * room,
+    )
+    failed = decide(expired, given_up, Given())
+    assert failed is not None
+    limit = int(BY_NAME[SAGA_EVENT].config["max.message.bytes"])
+    assert max(len(encode(event).value) for event in (begun, expired, failed)) < limit - 4096
 
 
 @given(st.data())
