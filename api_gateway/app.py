@@ -35,6 +35,7 @@ from infra.runtime.security import ACCESS_LIFE_MAX, UPLOAD_LIFE_MAX
 from infra.runtime.settings import Settings
 from infra.runtime.telemetry import setup_telemetry
 from producers.publisher import Publisher, open_publisher
+from projections.shape import missing_views
 from schemas.errors import ConfigurationInvalid
 
 NAME = "gateway"
@@ -157,6 +158,7 @@ def _checks(ground: _Ground, keyholder: Keyholder, bootstrap: Bootstrap) -> Mapp
     return {
         "kafka": lambda: kafka.ping(ground.settings.kafka),
         "postgres": lambda: postgres.ping(ground.pool),
+        "views": lambda: missing_views(ground.pool),
         "signing_key": key,
         "bootstrap": first_start,
     }

@@ -1,6 +1,6 @@
 """Where the projector puts records that it gives up: the dead-letter topics, acknowledged before it goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -36,11 +36,32 @@ class KafkaDeadLetters:
                     headers = [(name, value.encode()) for name, value in record.headers.items()]
                     with translated_errors():
                         await producer.send_and_wait(record.topic, record.value, record.key, headers=headers)
+                    self._metrics.dead_letters.labels(record.topic).inc()
         log = structlog.get_logger("artstore.views")
         for record in letters:
-            self._metrics.dead_letters.labels(record.topic).inc()
             causes = {name: value for name, value in record.headers.items() if name.startswith("dl_")}
             log.warning("record_given_up", kept=is_ours(record), **causes)
+
+
+class ToldDeadLetters:
+    """Takes what a rebuild gives up: the running projector has kept it, so here it is told and counted."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self.count = 0
+
+    async def put(self, letters: Sequence[Record]) -> None:
+        """Tell each."""
+        for letter in letters:
+            self._tell(f"given up by {letter.headers['dl_group']}: {letter_line(letter)}")
+            self.count += 1
+
+
+def letter_line(letter: Record) -> str:
+    """Say where the record stands that was given up, and why."""
+    told = letter.headers
+    place = f"{told['dl_source_topic']}/{told['dl_source_partition']}@{told['dl_source_offset']}"
+    return f"log {place}: {told['dl_cause']}: {told['dl_detail']}"
 
 
 class MemoryDeadLetters:

@@ -11,10 +11,10 @@ from infra.runtime.postgres import open_pool, translated_errors
 from infra.runtime.settings import Settings
 from projections import log
 from projections.catalogue import DOCUMENTS, ELEMENTS
+from projections.dead_letters import letter_line
 from projections.disk import Broken, roots_in, scan
 from projections.reading import LIVE
 from projections.tables import Row, Table, as_json, kept, row_as_json
-from schemas.envelope import Record
 from schemas.errors import ViewsBehind
 from schemas.topics import DOCUMENT_EVENT, ELEMENT_EVENT
 
@@ -78,7 +78,7 @@ async def _look(settings: Settings, pool: asyncpg.Pool, roots: Sequence[Path]) -
     on_disk, broken = await asyncio.to_thread(_disk, roots)
     documents, letters = await log.folded(settings.kafka, DOCUMENTS, DOCUMENT_EVENT)
     elements, more_letters = await log.folded(settings.kafka, ELEMENTS, ELEMENT_EVENT)
-    lines = [f"disk {each}" for each in broken] + [_letter_line(each) for each in (*letters, *more_letters)]
+    lines = [f"disk {each}" for each in broken] + [letter_line(each) for each in (*letters, *more_letters)]
     for table in TABLES:
         in_views = await _views(pool, table)
         sources = {"log": _keyed([*documents, *elements], table), "disk": _keyed(on_disk, table), "views": in_views}
@@ -111,9 +111,3 @@ async def _views(pool: asyncpg.Pool, table: Table) -> Rows:
         raise ViewsBehind(message) from error
     rows = [{name: as_json(value) for name, value in record.items()} for record in records]
     return {tuple(row[name] for name in table.key): row for row in rows}
-
-
-def _letter_line(letter: Record) -> str:
-    told = letter.headers
-    place = f"{told['dl_source_topic']}/{told['dl_source_partition']}@{told['dl_source_offset']}"
-    return f"log {place}: {told['dl_cause']}: {told['dl_detail']}"

@@ -51,7 +51,7 @@ def scan(roots: Iterable[Path]) -> Iterator[Found]:
         for hour in sorted(root.glob(HOURS)):
             for path in sorted(hour.iterdir()):
                 if ATTRIBUTES.fullmatch(path.name):
-                    yield _document(path)
+                    yield _document(path, hour.relative_to(root).as_posix())
 
 
 def _element(path: Path) -> Found:
@@ -61,7 +61,7 @@ def _element(path: Path) -> Found:
         return Broken(path, _reason(error))
 
 
-def _document(path: Path) -> Found:
+def _document(path: Path, folder: str) -> Found:
     try:
         rows = documents.fold(path.read_bytes())
     except (SealBroken, OSError) as error:
@@ -69,6 +69,8 @@ def _document(path: Path) -> Found:
     document = rows[0]
     if path.name != f"{document.document_id}.v{document.version}.attr.json":
         return Broken(path, f"it lies under another name than that of document {document.document_id}")
+    if folder != document.relative_path:
+        return Broken(path, f"it belongs into {document.relative_path}, where its agent looks for it")
     return rows
 
 

@@ -20,7 +20,7 @@ from infra.runtime.settings_sections import PostgresSettings
 from projections.app import agent_texts, open_text_client
 from projections.catalogue import DOCUMENTS, ELEMENTS, VIEWS
 from projections.compare import Comparison, compared
-from projections.dead_letters import MemoryDeadLetters
+from projections.dead_letters import ToldDeadLetters
 from projections.disk import Broken, roots_in, scan
 from projections.log import ends
 from projections.position import place
@@ -52,7 +52,7 @@ FROM_DISK = ((DOCUMENTS, DOCUMENT_EVENT), (ELEMENTS, ELEMENT_EVENT))
 
 @dataclass(frozen=True)
 class Report:
-    """What a rebuild came to. `letters` counts records that no view could take; `waiting` texts not fetched yet."""
+    """What a rebuild came to. `letters` counts records given up, once per view; `waiting` texts not fetched yet."""
 
     broken: tuple[Broken, ...]
     letters: int
@@ -88,7 +88,7 @@ class Work:
     settings: Settings
     pool: asyncpg.Pool
     tell: Tell
-    letters: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    letters: ToldDeadLetters
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -103,7 +103,7 @@ async def rebuild(settings: Settings, plan: Plan, tell: Tell) -> Report:
     roots = roots_in(settings.home, plan.roots) if plan.source == "attributes" else ()
     await require_topics(settings.kafka)
     async with open_pool(_patient(settings.postgres), "artstore-rebuild") as pool, _alone(pool):
-        work = Work(settings, pool, tell)
+        work = Work(settings, pool, tell, ToldDeadLetters(tell))
         await _begin(pool, plan.source)
         broken = await _from_disk(work, roots) if roots else ()
         await _from_log(work)
@@ -115,7 +115,7 @@ async def rebuild(settings: Settings, plan: Plan, tell: Tell) -> Report:
         if comparison and comparison.missing and not plan.allow_missing:
             raise PreconditionFailed(_missing(comparison))
         await _swap(pool)
-    return Report(broken, len(work.letters.letters), waiting, comparison, time.monotonic() - started)
+    return Report(broken, work.letters.count, waiting, comparison, time.monotonic() - started)
 
 
 def _patient(settings: PostgresSettings) -> PostgresSettings:

@@ -73,6 +73,8 @@ def rebuild(
             typer.echo(
                 "documents against the views before: " + ", ".join(f"{n} {name}" for name, n in comparison.items())
             )
+        if report.letters:
+            typer.echo(f"{report.letters} records of the log could not be taken in; they are named above")
         typer.echo(f"rebuilt from {source.value} in {report.seconds:.1f} s, {report.waiting} texts still to come")
     raise typer.Exit(OK if report.whole else PARTIAL)
 

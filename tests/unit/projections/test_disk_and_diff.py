@@ -32,6 +32,17 @@ def test_every_sealed_file_is_read_and_every_broken_one_is_told(tmp_path: Path) 
     }
 
 
+def test_a_file_in_another_folder_than_its_own_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "hot"
+    write_element(root, an_identity(ELEMENT_ID), (a_document(),))
+    path = next(root.rglob("*.attr.json"))
+    elsewhere = root / "2001" / "02" / "03" / "04" / path.name
+    elsewhere.parent.mkdir(parents=True)
+    path.rename(elsewhere)
+    (broken,) = [each for each in scan([root]) if isinstance(each, Broken)]
+    assert (broken.path, path.parent.relative_to(root).as_posix() in broken.reason) == (elsewhere, True)
+
+
 def test_a_document_called_attr_json_is_no_attribute_file(tmp_path: Path) -> None:
     root = tmp_path / "hot"
     document = a_document()
