@@ -39,7 +39,12 @@ def archive(stack: Stack) -> Iterator[Archive]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the real servers by its fixtures, so that nobody has to remember the mark."""
+    """Mark what uses the real servers by its fixtures, and run the cheap tests first.
+
+    So a mistake is told early, and programs that integration tests build in this process, with their tracing, come
+    after everything that expects none.
+    """
+    items.sort(key=_cost)
     for item in items:
         used = getattr(item, "fixturenames", ())
         for name in REAL:
@@ -48,6 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.user_properties.append((REAL_PROPERTY, name))
         if "acceptance" in Path(str(item.fspath)).parts:
             item.add_marker(pytest.mark.timeout(600))
+
+
+def _cost(item: pytest.Item) -> int:
+    folder = Path(str(item.fspath)).relative_to(item.config.rootpath / "tests").parts[0]
+    return {"integration": 1, "acceptance": 2}.get(folder, 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
