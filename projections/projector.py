@@ -37,6 +37,7 @@ _POISON = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
+    OverflowError,
     RecursionError,
 )
 

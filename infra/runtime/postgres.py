@@ -87,8 +87,9 @@ async def translated_errors() -> AsyncIterator[None]:
 
 
 def _is_about_the_connection(error: Exception) -> bool:
-    # The driver has no class of its own for a connection or pool that was closed under its user.
-    return not isinstance(error, asyncpg.DataError) and "clos" in str(error)
+    # The driver has no class of its own for a connection or pool that was closed under its user; a ValueError among
+    # these is about an argument, whose text may hold any word.
+    return not isinstance(error, ValueError) and "clos" in str(error)
 
 
 async def _json_as_objects(connection: asyncpg.Connection) -> None:

@@ -15,7 +15,9 @@ from infra.stack.supervisor import ProcessState, find_supervisor
 
 @dataclass(frozen=True)
 class Row:
-    """One line: `state` is ready, answers (a given server), starting, failing, stopped or away; `reason` says why.
+    """One line: `state` is ready, answers (a given server), starting, failing, stopping, stopped or away.
+
+    `reason` says why.
 
     `started` is RFC 3339 in UTC, None when there is no process of ours.
     """
@@ -49,6 +51,7 @@ async def _row(part: Planned, state: ProcessState | None) -> Row:
         return Row(part.name, part.provider, None, None, part.address, "stopped", None)
     if state.waits:
         return Row(part.name, part.provider, None, None, part.address, "failing", state.reason)
-    reason = await part.probe()
+    reason = await part.probe() if state.runs else "on its way out"
+    told = ("starting" if reason else "ready") if state.runs else "stopping"
     started = datetime.fromtimestamp(state.started, UTC).isoformat().replace("+00:00", "Z")
-    return Row(part.name, part.provider, state.pid, started, part.address, "starting" if reason else "ready", reason)
+    return Row(part.name, part.provider, state.pid, started, part.address, told, reason)

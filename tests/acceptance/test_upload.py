@@ -116,6 +116,17 @@ def test_an_idempotency_key_gives_the_same_operation_and_refuses_another_request
     assert archive.finished(first.json()["operation_id"])["state"] == "succeeded"
 
 
+def test_an_operation_is_followed_until_it_has_ended(archive: Archive) -> None:
+    upload = archive.announce("поток.txt", 3).json()
+    with archive.http.stream("GET", f"/api/v1/operations/{upload['operation_id']}/events") as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        told = (json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: "))
+        assert next(told)["state"] == "running"
+        assert archive.put(upload, b"abc").status_code == 200
+        *_, last = told
+    assert (last["state"], last["document_id"]) == ("succeeded", upload["document_id"])
+
+
 def test_an_empty_file_and_the_same_content_twice_are_documents_like_any_other(archive: Archive) -> None:
     empty = archive.store("пусто.txt", b"")
     twice = [archive.store("одно.txt", b"same") for _ in range(2)]

@@ -56,6 +56,10 @@ def test_kafkas_errors_are_translated(driver: Exception, ours: type[Exception]) 
         raise driver
 
 
+class AWrongArgument(asyncpg.InterfaceError, ValueError):  # type: ignore[misc]
+    """The driver's own error about an argument has these two parents."""
+
+
 @pytest.mark.parametrize(
     ("driver", "ours"),
     [
@@ -67,6 +71,7 @@ def test_kafkas_errors_are_translated(driver: Exception, ours: type[Exception]) 
         (asyncpg.InvalidPasswordError("password authentication failed"), errors.ConfigurationInvalid),
         (asyncpg.UniqueViolationError("twice"), asyncpg.UniqueViolationError),
         (asyncpg.DataError("closed interval expected"), asyncpg.DataError),
+        (AWrongArgument("closed interval expected"), AWrongArgument),
     ],
 )
 async def test_postgres_errors_are_translated_and_mistakes_go_through(driver: Exception, ours: type[Exception]) -> None:
