@@ -107,16 +107,21 @@ class Settings(BaseSettings):
     @property
     def agent_public_url(self) -> str:
         """Address of this agent as clients use it, without a slash at the end."""
-        return (self.agent.public_url or f"http://{self.agent.host}:{self.agent.port}").rstrip("/")
+        return (self.agent.public_url or http_url(self.agent.host, self.agent.port)).rstrip("/")
 
     @property
     def gateway_public_url(self) -> str:
         """Address of the gateway as clients use it, without a slash at the end."""
-        return (self.gateway.public_url or f"http://{self.gateway.host}:{self.gateway.port}").rstrip("/")
+        return (self.gateway.public_url or http_url(self.gateway.host, self.gateway.port)).rstrip("/")
 
     def masked(self) -> dict[str, object]:
         """Return the effective settings as JSON values, secrets masked: what a program prints when it starts."""
         return _masked(self)
+
+
+def http_url(host: str, port: int) -> str:
+    """Return the address of what listens there; an IPv6 address stands in brackets (RFC 3986, section 3.2.2)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def load_settings(env: Mapping[str, str] | None = None) -> Settings:

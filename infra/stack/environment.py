@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from infra.runtime.settings import Settings, load_settings
+from infra.runtime.settings import Settings, http_url, load_settings
 from infra.stack import postgres, valkey
 from infra.stack.layout import Layout
 from infra.stack.passwords import PASSWORD
@@ -66,7 +66,7 @@ def _own(name: str, settings: Settings) -> dict[str, str]:
         "ARTSTORE_AGENT__ROOT": str(Layout(settings.home).elements / element),
         "ARTSTORE_AGENT__HOST": settings.agent.host,
         "ARTSTORE_AGENT__PORT": str(port),
-        "ARTSTORE_AGENT__PUBLIC_URL": f"http://{_reached_at(settings.agent.host)}:{port}",
+        "ARTSTORE_AGENT__PUBLIC_URL": http_url(_reached_at(settings.agent.host), port),
     }
 
 
@@ -105,7 +105,7 @@ def program_host(name: str, settings: Settings) -> str:
 
 def program_url(name: str, settings: Settings) -> str:
     """Return the address at which this machine reaches the program `name`."""
-    return f"http://{_reached_at(program_host(name, settings))}:{program_port(name, settings)}"
+    return http_url(_reached_at(program_host(name, settings)), program_port(name, settings))
 
 
 def _reached_at(host: str) -> str:

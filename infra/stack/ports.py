@@ -20,7 +20,8 @@ _LOCAL, _STATE, _INODE = 1, 3, 9  # columns of /proc/net/tcp
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Tell whether a server could listen on `port` now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -52,6 +52,11 @@ def test_a_program_on_every_address_is_reached_on_loopback(tmp_path: Path) -> No
     assert program_url("gateway", load_settings(env)) == "http://127.0.0.1:9180"
 
 
+def test_an_ipv6_address_stands_in_brackets(tmp_path: Path) -> None:
+    settings = load_settings({"ARTSTORE_HOME": str(tmp_path), "ARTSTORE_GATEWAY__HOST": "::1"})
+    assert program_url("gateway", settings) == settings.gateway_public_url == "http://[::1]:8080"
+
+
 def test_servers_see_none_of_our_settings_and_nobody_sees_the_callers_secrets() -> None:
     caller = {"PATH": "/bin", "ARTSTORE_BOOTSTRAP__ADMIN_PASSWORD": "x", "CLOUD_TOKEN": "y", "JAVA_TOOL_OPTIONS": "z"}
     assert "CLOUD_TOKEN" not in clean_environment(caller)

@@ -27,6 +27,14 @@ def test_a_chosen_port_is_free_and_no_client_can_get_it_as_its_source() -> None:
     assert 20_000 <= port < 32_000
 
 
+def test_a_port_of_an_ipv6_address_is_looked_at_there() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return  # a machine without IPv6 has no such address to look at
+    assert is_free(choose_port([]), "::1")
+
+
 def test_a_taken_port_is_explained_with_its_holder_and_the_setting(taken: int) -> None:
     with pytest.raises(ConfigurationInvalid) as refused:
         require_free(taken, "gateway", "ARTSTORE_GATEWAY__PORT")
