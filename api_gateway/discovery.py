@@ -47,9 +47,13 @@ class ViewDiscovery:
         return await self._views.list_elements()
 
 
-async def find(discovery: Discovery, element_id: str) -> Element | None:
-    """Return the element with this id, online or not; None when nothing tells of it."""
-    return next((element for element in await discovery.elements() if element.element_id == element_id), None)
+async def find(discovery: Discovery, views: Views, element_id: str) -> Element | None:
+    """Return the element with this id, online or not; None when neither discovery nor the views know it."""
+    return _with_id(await discovery.elements(), element_id) or _with_id(await views.list_elements(), element_id)
+
+
+def _with_id(elements: Sequence[Element], element_id: str) -> Element | None:
+    return next((element for element in elements if element.element_id == element_id), None)
 
 
 def _element(found: Discovered) -> Element:

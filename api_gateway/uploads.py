@@ -81,8 +81,8 @@ async def _answered_again(parts: Parts, known: Operation, digest: str) -> Upload
     require_same(known.request_sha256, digest)
     if known.request is None:
         raise IdempotencyKeyReused("The first request under this Idempotency-Key is no longer kept. Use a new key.")
-    element = await find(parts.discovery, known.request.element_id)
-    if element is None:
+    element = await find(parts.discovery, parts.views, known.request.element_id)
+    if element is None or element.url is None:
         raise AgentUnavailable
     if not known.is_terminal:
         _require_taking(element, parts.clock.now())

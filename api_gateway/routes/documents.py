@@ -75,7 +75,7 @@ async def _found(parts: Parts, document_id: str) -> Document:
 
 async def _redirect(parts: Parts, document_id: str, part: str, subject: str) -> Response:
     document = await _found(parts, document_id)
-    element = await find(parts.discovery, document.body.element_id)
+    element = await find(parts.discovery, parts.views, document.body.element_id)
     now = parts.clock.now()
     if element is None or not is_online(element, now):
         raise AgentUnavailable

@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api_gateway.app import build
 from api_gateway.bodies import BoundedBodies
-from api_gateway.discovery import RedisDiscovery
+from api_gateway.discovery import RedisDiscovery, ViewDiscovery, find
 from api_gateway.keyholder import Keyholder
 from api_gateway.ports import MemoryViews
 from infra.runtime.installation import Installation
@@ -21,7 +21,7 @@ from schemas.events import KeyRegistered
 from schemas.identifiers import KeyId
 from tests.builders import NOW, an_actor
 from tests.stacks import free_ports
-from tests.unit.api_gateway.edge import HOT, INSTALLATION
+from tests.unit.api_gateway.edge import HOT, INSTALLATION, VAULT
 
 
 def registered(kid: str, hours: float, installation: Installation = INSTALLATION) -> KeyRegistered:
@@ -66,6 +66,13 @@ async def test_while_redis_is_away_the_views_tell_where_the_elements_are() -> No
     settings = RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
     async with open_redis(settings) as redis:
         assert await RedisDiscovery(redis, views).elements() == (HOT,)
+
+
+async def test_an_element_that_discovery_has_forgotten_is_still_known_to_the_views() -> None:
+    here, kept = MemoryViews(), MemoryViews()
+    here.elements, kept.elements = [HOT], [HOT, VAULT]
+    assert await find(ViewDiscovery(here), kept, VAULT.element_id) == VAULT
+    assert await find(ViewDiscovery(here), kept, "nowhere") is None
 
 
 async def answered(receive: Receive) -> list[Message]:
