@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from schemas.errors import Busy, DiskFailed
+from storage_agent.files import FILE_MODE, FOLDER_MODE, Disk, LocalDisk
 from storage_agent.gate import EXHAUSTED
 from storage_agent.layout import Folders, directory_of
 
@@ -18,7 +19,8 @@ Result = TypeVar("Result")
 
 DISK_SECONDS = 30.0
 BROKEN = frozenset({errno.EIO, errno.EROFS})
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
+# Hour, day, month, year, and `derived/` itself.
+FOLDERS_DEEP = 5
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,13 @@ def open_scratch(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, flags, FILE_MODE), "wb", buffering=0)
 
 
-def put_in_place(scratch: Path, path: Path) -> DerivedText:
-    """Move a finished text to its name, synced: a fact that names its digest follows. Returns digest and length."""
+def put_in_place(scratch: Path, path: Path, disk: Disk | None = None) -> DerivedText:
+    """Move a finished text to its name, durably: a fact that names its digest follows. Returns digest and length."""
     with open_to_read(scratch) as file:
         data = file.read()
         os.fsync(file.fileno())
     scratch.replace(path)
+    # The folders may have been made a moment ago, by this text or by one that is worked on beside it.
+    for folder in tuple(path.parents)[:FOLDERS_DEEP]:
+        (disk or LocalDisk()).sync_directory(folder)
     return DerivedText(hashlib.sha256(data).hexdigest(), len(data.decode()))

@@ -8,22 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from infra.runtime.clock import Clock
 from infra.runtime.metrics import Metrics
 from infra.runtime.telemetry import span
 from schemas.commands import ExtractText
 from schemas.envelope import Received
-from schemas.errors import Corrupted, DiskFailed, Malformed
+from schemas.errors import Busy, Corrupted, DiskFailed, InsufficientStorage, Malformed
 from schemas.events import TextExtracted, TextUnavailable
 from storage_agent import extraction
 from storage_agent.derived import DerivedText, on_disk, open_scratch, open_to_read, put_in_place, text_path
 from storage_agent.documents import Documents
+from storage_agent.gate import EXHAUSTED, FULL
 from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
 from storage_agent.text_facts import Asked, text_extracted, text_finished, text_unavailable
 
 WORKERS = 2
-QUEUE_COMMANDS = 256
+AGAIN_SECONDS = 2.0
+SHORT = EXHAUSTED | {errno.EAGAIN, errno.ENOMEM}
+# Beyond it the control plane reads no further, and an abandon waits too: so many that only a flood of documents gets
+# there, so few that the head of a journal's segment, which carries them, stays small.
+QUEUE_COMMANDS = 10_000
 # The processor time is bounded inside; this bound is for a process that waits.
 WALL_SECONDS = extraction.SECONDS + 2.0
 PROJECT = Path(__file__).parent.parent
@@ -72,7 +79,16 @@ class Texts:
 
     async def _work(self) -> None:
         while True:
-            await self.extract(await self._queue.get())
+            await self._insist(await self._queue.get())
+
+    async def _insist(self, received: Received) -> None:
+        """Extract; again and again while something is short that may not be later: handles, processes, room."""
+        while True:
+            try:
+                return await self.extract(received)
+            except (Busy, InsufficientStorage) as error:
+                structlog.get_logger("artstore.agent").warning("text_put_off", reason=error.detail)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _outcome(self, command: ExtractText) -> tuple[Asked, TextExtracted | TextUnavailable | None, str | None]:
         require(self._documents.identity.mode, Verb.EXTRACT_TEXT)
@@ -105,8 +121,10 @@ class Texts:
         try:
             return await extract_file(media_type, found.body, path, scratch)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in FULL:
                 return Extraction(reason="insufficient_storage")
+            if error.errno in SHORT:
+                raise Busy("There is no process or file to be had for a text. It is tried again.") from error
             msg = f"A text cannot be written: {error.strerror}."
             raise DiskFailed(msg) from error
 
@@ -128,10 +146,10 @@ async def extract_file(
         if code in (extraction.WHOLE, extraction.TRUNCATED):
             text = await on_disk(put_in_place, scratch, path)
             return Extraction(text, truncated=code == extraction.TRUNCATED)
-        await on_disk(scratch.unlink, missing_ok=True)
         return Extraction(reason=_reason(code))
     finally:
         source.close()
+        await on_disk(scratch.unlink, missing_ok=True)
 
 
 async def _run(media_type: str, source: BinaryIO, sink: BinaryIO, wall_seconds: float) -> int | None:

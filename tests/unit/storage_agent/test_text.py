@@ -10,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from schemas.envelope import Received
+from schemas.errors import Busy
 from schemas.events import TextExtracted, TextUnavailable
+from schemas.identifiers import new_id
 from schemas.registry import decode
 from schemas.replies import TextFinished
 from storage_agent.charsets import decode as decode_text
-from storage_agent.derived import text_path
+from storage_agent.derived import open_scratch, put_in_place, text_path
 from storage_agent.extraction import INPUT_BYTES, Undecodable, extract
-from storage_agent.text import extract_file
-from tests.agents import SECRET, Plane, a_plane, an_extract_text, path_of, sha256, some_bytes, told
+from storage_agent.files import LocalDisk
+from storage_agent.text import Texts, extract_file
+from tests.agents import SECRET, Plane, a_plane, an_extract_text, path_of, sha256, some_bytes, told, until
+from tests.builders import NOW
 
 RUSSIAN = "Ёлка стояла у окна, и в её ветвях блестели шары. Съешь же ещё этих мягких французских булок."
 ENCODINGS = ("utf-8", "utf-8-sig", "cp1251", "koi8-r", "cp866", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
@@ -173,3 +177,53 @@ async def test_a_process_that_is_late_is_ended(tmp_path: Path, plane: Plane) -> 
         done = await extract_file("text/plain", pipe, tmp_path / "a.txt", tmp_path / "scratch", wall_seconds=0.0)
     assert done.reason == "too_slow"
     assert not (tmp_path / "scratch").exists()
+
+
+async def test_a_text_is_put_off_while_something_is_short_and_the_agent_lives_on(plane: Plane) -> None:
+    ticket = await plane.stored(b"words", "a.txt")
+    received = an_extract_text(ticket)
+    assert await plane.documents.accept_command(received)
+    texts = ShortOfHandles(plane)
+    running = asyncio.create_task(texts.run())
+    try:
+        await texts.put(received)
+        await until(lambda: not plane.documents.pending_commands())
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+    assert texts.times == 2
+
+
+def test_the_name_of_a_text_is_durable_before_its_digest_is_told(tmp_path: Path) -> None:
+    path = text_path(tmp_path, new_id(NOW), 1)
+    disk = NotingDisk()
+    with open_scratch(path.with_name("scratch")) as sink:
+        sink.write(b"words")
+    assert put_in_place(path.with_name("scratch"), path, disk).characters == 5
+    derived = tmp_path / "derived"
+    assert {path.parent, *path.parent.parents} & {derived, *derived.rglob("*")} == set(disk.synced)
+
+
+class ShortOfHandles(Texts):
+    """Finds no handle the first time."""
+
+    def __init__(self, plane: Plane) -> None:
+        super().__init__(plane.documents, plane.root, plane.clock, plane.metrics)
+        self.times = 0
+
+    async def extract(self, received: Received) -> None:
+        self.times += 1
+        if self.times == 1:
+            raise Busy
+        await super().extract(received)
+
+
+class NotingDisk(LocalDisk):
+    """Notes which folders were synced."""
+
+    def __init__(self) -> None:
+        self.synced: list[Path] = []
+
+    def sync_directory(self, path: Path) -> None:
+        self.synced.append(path)
+        super().sync_directory(path)
