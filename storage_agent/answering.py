@@ -1,31 +1,30 @@
 """Commands of sagas: journalled before they are worked on, answered exactly once, in the journal first."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
+
+import structlog
 
 from infra.runtime.telemetry import current_traceparent
 from schemas.commands import AbandonUpload
 from schemas.envelope import Message, Position, Received
-from schemas.errors import Malformed
+from schemas.errors import Malformed, SealBroken
 from schemas.events import TextExtracted, TextUnavailable
 from schemas.registry import encode
 from schemas.replies import TextFinished
 from storage_agent import facts
 from storage_agent.commitment import abandoned_entry, stored
 from storage_agent.entries import Abandoned, Command, Passed, Replied, StoredPosition
-from storage_agent.holdings import StoredDocument
+from storage_agent.holdings import Holdings
 from storage_agent.ledger import AbandonedAnswer, RefusedAnswer
 from storage_agent.parts import Parts
-
-Find = Callable[[str, int], Awaitable[StoredDocument | None]]
 
 
 class Answering:
     """Keeps commands and their answers."""
 
-    def __init__(self, parts: Parts, find: Find) -> None:
+    def __init__(self, parts: Parts, holdings: Holdings) -> None:
         self._parts = parts
-        self._find = find
+        self._holdings = holdings
         self._source = facts.source_of(parts.identity)
 
     async def accept(self, received: Received) -> bool:
@@ -57,7 +56,11 @@ class Answering:
         return self._parts.memory.offsets.get(partition)
 
     async def abandon(self, received: Received) -> None:
-        """Decide an `AbandonUpload` under the document's lock: committed, refused, in progress, or given up durably."""
+        """Decide an `AbandonUpload` under the document's lock: committed, refused, in progress, or given up durably.
+
+        A document whose attributes are damaged gets no answer: the saga asks again, and is seen to, until the element
+        is restored. One damaged document must not keep the element from all its others.
+        """
         command = received.message
         if not isinstance(command, AbandonUpload):
             raise Malformed("Only AbandonUpload can be answered by giving an upload up.")
@@ -83,7 +86,13 @@ class Answering:
         answer = memory.ledger.get(command.ticket_id)
         if isinstance(answer, AbandonedAnswer):
             return abandoned_entry(command, answer.last_refusal, self._parts.identity, now, traceparent)
-        reply = await self._other_answer(command, answer.problem if isinstance(answer, RefusedAnswer) else None, now)
+        refused = answer.problem if isinstance(answer, RefusedAnswer) else None
+        try:
+            reply = await self._other_answer(command, refused, now)
+        except SealBroken as damage:
+            log = structlog.get_logger("artstore.agent")
+            log.critical("document_damaged", document_id=command.document_id, reason=damage.detail)
+            return self._replied(command.meta.event_id, command.document_id, (), traceparent)
         if reply is not None:
             return self._replied(command.meta.event_id, command.document_id, (reply,), traceparent)
         note = memory.notes.get(command.ticket_id)
@@ -94,11 +103,10 @@ class Answering:
         """Return why the upload is not given up; None when nothing speaks against it."""
         if refused is not None:
             return facts.refused_again(command, refused, self._source, now)
-        found = await self._find(command.document_id, command.document_version)
+        committed = self._holdings.committed
+        found = await self._parts.gate.call(committed, command.document_id, command.document_version)
         if found is not None:
-            return facts.content_committed(
-                found.attributes, command.ticket_id, command.meta.correlation_id, self._source
-            )
+            return facts.content_committed(found, command.ticket_id, command.meta.correlation_id, self._source)
         received = self._parts.stagings.arriving(command.ticket_id)
         if received is None or self._parts.stagings.deadline_passed(command.ticket_id):
             return None

@@ -14,7 +14,7 @@ from producers.publisher import Publisher
 from schemas.commands import AbandonUpload, ExtractText
 from schemas.dead_letters import RawRecord, dead_letter, position_of, text_headers
 from schemas.envelope import Received
-from schemas.errors import Malformed, Transient, UndecodableRecord
+from schemas.errors import InsufficientStorage, Malformed, Transient, UndecodableRecord
 from schemas.registry import receive
 from schemas.topics import BY_NAME, ELEMENT_COMMAND
 from storage_agent.documents import Documents
@@ -49,7 +49,7 @@ class Commands:
         while True:
             try:
                 await self._follow()
-            except Transient as error:
+            except (Transient, InsufficientStorage) as error:
                 structlog.get_logger("artstore.agent").warning("commands_not_followed", reason=error.detail)
             await asyncio.sleep(AGAIN_SECONDS)
 
@@ -84,7 +84,16 @@ class Commands:
             await self.texts.put(received)
             return
         with span("abandon", parent=received.traceparent):
-            await self.documents.abandon(received)
+            await self._insist(received)
+
+    async def _insist(self, received: Received) -> None:
+        """Give an upload up, or find out why not; the command is journalled, so nobody else would come back to it."""
+        while True:
+            try:
+                return await self.documents.abandon(received)
+            except (Transient, InsufficientStorage) as error:
+                structlog.get_logger("artstore.agent").warning("abandon_put_off", reason=error.detail)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _give_up(self, record: RawRecord, error: Malformed) -> None:
         await self.publisher.publish(dead_letter(record, error, f"agent/{self.documents.identity.name}"))

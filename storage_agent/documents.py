@@ -31,7 +31,7 @@ class Documents:
         self.folders = parts.folders
         self._parts = parts
         self._holdings = Holdings(parts.disk, parts.folders, parts.memory, parts.placer)
-        self._answering = Answering(parts, self._find)
+        self._answering = Answering(parts, self._holdings)
         self._running: set[asyncio.Task[Any]] = set()
 
     def admit(self, ticket: UploadTicket) -> Receipt | None:

@@ -38,9 +38,21 @@ class Holdings:
         if unsettled is not None:
             attr = unsettled.committed.attr.encode()
             return StoredDocument(Attributes.from_sealed(attr), attr, self._placer.body_path(unsettled.committed))
-        return self._read(document_id, version)
+        found = self._read(document_id, version)
+        return None if found is None else StoredDocument(*found, self._body(document_id, found[0]))
 
-    def _read(self, document_id: str, version: int) -> StoredDocument | None:
+    def committed(self, document_id: str, version: int) -> Attributes | None:
+        """Return the attributes of a version that was committed, whatever became of its body since; else None.
+
+        SealBroken when they are damaged themselves.
+        """
+        unsettled = self._memory.unsettled.get((document_id, version))
+        if unsettled is not None:
+            return Attributes.from_sealed(unsettled.committed.attr.encode())
+        found = self._read(document_id, version)
+        return None if found is None else found[0]
+
+    def _read(self, document_id: str, version: int) -> tuple[Attributes, bytes] | None:
         try:
             directory = self._folders.root / directory_of(document_id)
             name = attr_name(document_id, version)
@@ -52,10 +64,10 @@ class Holdings:
         attributes = Attributes.from_sealed(attr)
         if (attributes.document_id, attributes.version) != (document_id, version):
             raise SealBroken("An attribute file lies under the name of another document.")
-        return StoredDocument(attributes, attr, self._body(directory, attributes))
+        return attributes, attr
 
-    def _body(self, directory: Path, attributes: Attributes) -> Path:
-        body = directory / Path(attributes.content.stored_name).name
+    def _body(self, document_id: str, attributes: Attributes) -> Path:
+        body = self._folders.root / directory_of(document_id) / Path(attributes.content.stored_name).name
         size = self._disk.size(body)
         if size != attributes.content.size:
             found = "is missing" if size is None else f"has {size} bytes"

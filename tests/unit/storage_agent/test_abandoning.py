@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.runtime.clock import ManualClock
+from producers.publisher import MemoryPublisher
 from schemas.envelope import Message
 from schemas.errors import Malformed, TypeRefused, UploadAbandonedError, UploadConflict
 from schemas.events import DocumentCommitted, TextExtracted
@@ -17,7 +18,7 @@ from schemas.replies import ContentCommitted, TextFinished, UploadAbandoned, Upl
 from storage_agent.documents import Documents
 from storage_agent.files import LocalDisk
 from tests.builders import NOW
-from tests.elements import a_ticket_for, an_abandon, an_element, an_extract, faults, hours, put, stage
+from tests.elements import a_ticket_for, an_abandon, an_element, an_extract, faults, hours, put, relay_all, stage
 
 DATA = b"bytes of a document"
 PROBLEM = {"code": "digest_mismatch", "detail": "other bytes"}
@@ -236,3 +237,33 @@ def a_text(
     return fact, TextFinished.model_validate(
         {"meta": finished, "document_id": document_id, "document_version": 1, "text_version": 1, "available": True}
     )
+
+
+async def test_a_commit_whose_body_is_damaged_since_is_still_answered_as_committed(tmp_path: Path) -> None:
+    async with an_element(None, tmp_path) as documents:
+        ticket = a_ticket_for(documents.identity, DATA)
+        await put(documents, ticket, DATA)
+        found = documents.find(ticket.document_id, 1)
+        assert found is not None
+        LocalDisk().unlink(found.body)
+        command = an_abandon(ticket)
+        await documents.accept_command(command)
+        await documents.abandon(command)
+        assert isinstance(told(documents)[-1], ContentCommitted)
+
+
+async def test_damaged_attributes_of_one_document_leave_its_saga_asking_and_the_element_at_work(tmp_path: Path) -> None:
+    async with an_element(None, tmp_path) as documents:
+        ticket = a_ticket_for(documents.identity, DATA)
+        await put(documents, ticket, DATA)
+        (path,) = tmp_path.rglob("*.attr.json")  # noqa: ASYNC240 - a test waits for nobody
+        path.write_bytes(path.read_bytes().replace(b'"size"', b'"sise"'))
+        command = an_abandon(ticket)
+        before = told(documents)
+        await documents.accept_command(command)
+        await documents.abandon(command)
+        assert told(documents) == before
+        assert documents.pending_commands() == []
+        publisher = MemoryPublisher()
+        await relay_all(documents, publisher)
+        assert documents.outbox.length == 0

@@ -12,12 +12,13 @@ from infra.runtime.kafka import partition_for
 from infra.runtime.settings_sections import KafkaSettings
 from producers.publisher import MemoryPublisher
 from schemas.commands import AbandonUpload, ExtractText
-from schemas.envelope import Message
-from schemas.errors import LogUnavailable
+from schemas.envelope import Message, Received
+from schemas.errors import ArtStoreError, Busy, InsufficientStorage, LogUnavailable
 from schemas.registry import decode, encode
 from schemas.replies import TextFinished, UploadAbandoned
 from schemas.topics import ELEMENT_COMMAND, dead_letters
 from storage_agent.commands import Commands
+from storage_agent.documents import Documents
 from storage_agent.status import Heartbeat
 from storage_agent.text import Texts
 from tests.agents import Plane, a_plane, an_abandon_upload, an_extract_text, told, until
@@ -86,12 +87,24 @@ async def test_a_text_is_worked_on_beside_and_answered(plane: Plane) -> None:
 
 async def test_texts_that_wait_do_not_keep_an_abandon_waiting(plane: Plane) -> None:
     commands = commands_of(plane)
-    for offset in range(20):
-        await commands.take(raw(an_extract_text(plane.ticket(b"x")).message, offset))
-    async with asyncio.timeout(5):
-        await commands.take(raw(an_abandon_upload(plane.ticket(b"x")).message, 20))
+    async with asyncio.timeout(20):
+        for offset in range(300):
+            await commands.take(raw(an_extract_text(plane.ticket(b"x")).message, offset))
+        await commands.take(raw(an_abandon_upload(plane.ticket(b"x")).message, 300))
         replies = await replies_of(plane, 2)
     assert any(isinstance(reply, UploadAbandoned) for reply in replies)
+
+
+@pytest.mark.parametrize("short", [Busy(), InsufficientStorage()], ids=["busy", "full"])
+async def test_an_abandon_that_could_not_be_noted_is_decided_later_by_the_same_process(
+    plane: Plane, short: ArtStoreError
+) -> None:
+    documents = HardPressed(plane.documents, short)
+    commands = Commands(documents, plane.texts, MemoryPublisher(), KafkaSettings(), plane.metrics)
+    async with asyncio.timeout(10):
+        await commands.take(raw(an_abandon_upload(plane.ticket(b"x")).message, 0))
+    assert documents.times == 2
+    assert plane.documents.pending_commands() == []
 
 
 async def test_commands_for_other_elements_are_left(plane: Plane) -> None:
@@ -171,3 +184,18 @@ async def test_a_heartbeat_says_what_the_element_is_and_survives_a_log_that_is_a
     assert (status.name, status.mode, status.mode_epoch, status.url) == ("hot", identity.mode, 1, "http://agent:1")
     assert status.capacity.total >= status.capacity.free > 0
     assert publisher.records[0].key == identity.element_id.encode()
+
+
+class HardPressed(Documents):
+    """Cannot note the first answer."""
+
+    def __init__(self, documents: Documents, short: ArtStoreError) -> None:
+        super().__init__(documents._parts)
+        self.times = 0
+        self._short = short
+
+    async def abandon(self, received: Received) -> None:
+        self.times += 1
+        if self.times == 1:
+            raise self._short
+        await super().abandon(received)
