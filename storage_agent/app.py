@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from storage_agent.documents import Documents
 from storage_agent.downloads import Downloads
 from storage_agent.inspection import Policy
 from storage_agent.opening import open_documents
+from storage_agent.retelling import KafkaLog
 from storage_agent.routes import agent_app
 from storage_agent.status import Heartbeat
 from storage_agent.text import Texts
@@ -83,6 +85,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         reserve_bytes=agent.reserve_bytes,
         pause_seconds=agent.heartbeat_seconds,
     )
+    log = KafkaLog(partial(kafka.open_reader, settings.kafka, f"artstore-{name}-back"))
     app = agent_app(
         Uploads(documents, access, parts.policy, clock, metrics),
         Downloads(documents, access, root, metrics),
@@ -93,7 +96,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
     tasks = [
         Task("disk", documents.watch),
         Task("keys", follower.run),
-        Task("outbox", lambda: documents.outbox.run(parts.publisher)),
+        Task("outbox", lambda: documents.tell(parts.publisher, log)),
         Task("texts", texts.run),
         Task("commands", commands.run),
         Task("status", heartbeat.run),

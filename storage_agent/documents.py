@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
+from producers.publisher import Publisher
 from schemas.api.uploads import Receipt
 from schemas.envelope import Position, Received
 from schemas.errors import Busy, InsufficientStorage, TypeRefused, UploadConflict
@@ -17,6 +18,7 @@ from storage_agent.entries import Committed, Materialised, Note
 from storage_agent.holdings import Holdings, StoredDocument
 from storage_agent.ledger import CommittedAnswer, expiry
 from storage_agent.parts import Parts
+from storage_agent.retelling import Log, Retelling
 from storage_agent.staging import Staged, StagingFile
 
 Result = TypeVar("Result")
@@ -116,6 +118,11 @@ class Documents:
     async def watch(self) -> None:
         """Wait until the disk fails and raise DiskFailed: a task of the process, so that it ends."""
         await self._parts.gate.watch()
+
+    async def tell(self, publisher: Publisher, log: Log) -> None:
+        """Relay the outbox until cancelled, after what the log has lost of acknowledged events was told again."""
+        await Retelling(self._parts).run(publisher, log)
+        await self.outbox.run(publisher)
 
     async def settle(self) -> None:
         """Wait for everything that has begun; the first step of an orderly end."""

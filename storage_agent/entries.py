@@ -48,6 +48,22 @@ class StoredPosition(Part):
         return cls(topic=position.topic, partition=position.partition, offset=position.offset)
 
 
+class Landed(StoredPosition):
+    """Which event Kafka put where."""
+
+    event_id: str
+
+    @classmethod
+    def at(cls, position: Position, stored: StoredRecord) -> "Landed":
+        """Return where the event in `stored` stands."""
+        return cls(
+            topic=position.topic,
+            partition=position.partition,
+            offset=position.offset,
+            event_id=stored.headers["ce_id"],
+        )
+
+
 class Telling(Part):
     """An entry that has something to tell: its records go out in order, after all earlier ones of its lane.
 
@@ -150,11 +166,11 @@ class Materialised(Part):
 
 
 class Acknowledged(Part):
-    """Kafka has every record of the entries up to number `through`; `last` is the newest position per partition."""
+    """Kafka has every record of the entries up to number `through`; `last`: the newest event in each partition."""
 
     kind: Literal["acknowledged"] = "acknowledged"
     through: int
-    last: tuple[StoredPosition, ...]
+    last: tuple[Landed, ...]
 
 
 class Waiting(Part):
@@ -186,6 +202,7 @@ class Carried(Part):
     offsets: Mapping[str, int] = {}
     waiting: tuple[Waiting, ...] = ()
     unsettled: tuple[Unsettled, ...] = ()
+    landed: tuple[Landed, ...] = ()
     announced_epoch: int = 0
 
 

@@ -81,6 +81,11 @@ class Journal:
         self._ended = False
         self._handle = disk.open(tail.path)
 
+    @property
+    def next_number(self) -> int:
+        """Return the number that the next entry gets; all below it are durable."""
+        return self._tail.next_number
+
     async def append(self, entry: Entry) -> int:
         """Return the entry's number once it is durable; InsufficientStorage, DiskFailed, Busy, Stopping otherwise."""
         self._gate.require_working()

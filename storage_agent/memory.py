@@ -10,6 +10,7 @@ from storage_agent.entries import (
     Command,
     Committed,
     Entry,
+    Landed,
     Materialised,
     Note,
     Passed,
@@ -37,6 +38,8 @@ class Memory:
         self.offsets: dict[int, int] = {}
         self.waiting: dict[int, Waiting] = {}
         self.unsettled: dict[Key, Unsettled] = {}
+        # The newest event of this element that Kafka acknowledged in each partition: read back at a start.
+        self.landed: dict[Key, Landed] = {}
         self.announced_epoch = 0
         # The newest answered commands: one that is read again at another place is told by its id.
         self._replied: dict[str, None] = {}
@@ -63,6 +66,7 @@ class Memory:
                 self.settle(entry.document_id, entry.version)
             case Acknowledged():
                 self.waiting = {n: waiting for n, waiting in self.waiting.items() if n > entry.through}
+                self.landed.update({(landed.topic, landed.partition): landed for landed in entry.last})
 
     def note(self, note: Note) -> None:
         """Remember the last refusal of a ticket that is not spent."""
@@ -82,13 +86,19 @@ class Memory:
         return command_id in self.commands or command_id in self._replied
 
     def released(self, most: int) -> list[Waiting]:
-        """Return up to `most` waiting entries, in order, that may go out: none whose files are not in place."""
+        """Return up to `most` waiting entries, in order, that may go out.
+
+        None whose files are not in place, and none behind such a one in its lane.
+        """
         held = {unsettled.number for unsettled in self.unsettled.values()}
+        lanes: set[str] = set()
         found: list[Waiting] = []
         for number, waiting in self.waiting.items():
             if len(found) == most:
                 break
-            if number not in held:
+            if number in held or waiting.lane in lanes:
+                lanes.add(waiting.lane)
+            else:
                 found.append(waiting)
         return found
 
@@ -111,6 +121,7 @@ class Memory:
             offsets={str(partition): offset for partition, offset in self.offsets.items()},
             waiting=tuple(self.waiting.values()),
             unsettled=tuple(self.unsettled.values()),
+            landed=tuple(self.landed.values()),
             announced_epoch=self.announced_epoch,
         )
 
@@ -121,6 +132,7 @@ class Memory:
         self.offsets = {int(partition): offset for partition, offset in carried.offsets.items()}
         self.waiting = {waiting.number: waiting for waiting in carried.waiting}
         self.unsettled = {(u.committed.document_id, u.committed.version): u for u in carried.unsettled}
+        self.landed = {(landed.topic, landed.partition): landed for landed in carried.landed}
         self.announced_epoch = carried.announced_epoch
         self._replied = dict.fromkeys(carried.replied)
 

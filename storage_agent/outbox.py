@@ -7,7 +7,7 @@ from contextlib import suppress
 from infra.runtime.clock import Clock
 from producers.publisher import Publisher
 from schemas.errors import Busy, Transient
-from storage_agent.entries import Acknowledged, StoredPosition, Waiting
+from storage_agent.entries import Acknowledged, Landed, Waiting
 from storage_agent.gate import DiskGate
 from storage_agent.journal import Journal
 from storage_agent.memory import Memory
@@ -32,7 +32,7 @@ class Outbox:
         self._clock = clock
         self._entries_max = entries_max
         self._work = asyncio.Event()
-        self._last: dict[tuple[str, int], StoredPosition] = {}
+        self._last: dict[tuple[str, int], Landed] = {}
         self._sent: dict[int, int] = {}
         self._newest = 0
         self._marked = 0
@@ -103,8 +103,7 @@ class Outbox:
         try:
             for waiting in lane:
                 for stored in waiting.records[self._sent.get(waiting.number, 0) :]:
-                    position = await publisher.publish(stored.record())
-                    self._last[position.topic, position.partition] = StoredPosition.of(position)
+                    self._land(Landed.at(await publisher.publish(stored.record()), stored))
                     self._sent[waiting.number] = self._sent.get(waiting.number, 0) + 1
                 self._sent.pop(waiting.number, None)
                 self._newest = max(self._newest, waiting.number)
@@ -112,6 +111,12 @@ class Outbox:
         except Transient:
             return False
         return True
+
+    def _land(self, landed: Landed) -> None:
+        before = self._last.get((landed.topic, landed.partition))
+        # Lanes are sent side by side, so that answers do not come in the order of the offsets.
+        if before is None or before.offset < landed.offset:
+            self._last[landed.topic, landed.partition] = landed
 
     def _mark(self) -> None:
         """Note the acknowledged prefix; after a crash what stands behind it goes out again, with the same ids."""

@@ -12,7 +12,11 @@ from schemas.envelope import Position, Record
 from schemas.errors import DiskFailed, LogUnavailable, TooLarge
 from schemas.registry import decode
 from schemas.replies import ContentCommitted
+from storage_agent.commitment import committed_entry
+from storage_agent.entries import Unsettled, Waiting
+from storage_agent.facts import Body
 from storage_agent.files import LocalDisk
+from storage_agent.memory import Memory
 from tests.builders import NOW
 from tests.elements import a_ticket_for, an_element, put, relay_all
 
@@ -144,3 +148,19 @@ async def fail_while_the_relay_waits(root: Path) -> None:
                 await asyncio.wait_for(task, 5)
         with pytest.raises(DiskFailed):
             documents.admit(a_ticket_for(documents.identity, DATA))
+
+
+async def test_behind_an_entry_whose_files_are_not_in_place_its_lane_waits_and_others_do_not(tmp_path: Path) -> None:
+    async with an_element(None, tmp_path) as documents:
+        committed = committed_entry(
+            ticket=a_ticket_for(documents.identity, DATA),
+            body=Body(len(DATA), "0" * 64, "text/plain"),
+            staged_name="staged",
+            identity=documents.identity,
+            now=NOW,
+            traceparent=None,
+        )
+    memory = Memory()
+    memory.waiting = {n: Waiting(number=n, at=NOW, lane=lane, records=()) for n, lane in enumerate("abab")}
+    memory.unsettled = {("a", 1): Unsettled(number=0, committed=committed)}
+    assert [waiting.number for waiting in memory.released(4)] == [1, 3]
