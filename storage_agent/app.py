@@ -25,7 +25,7 @@ from storage_agent.derived import on_disk
 from storage_agent.documents import Documents
 from storage_agent.downloads import Downloads
 from storage_agent.inspection import Policy
-from storage_agent.opening import open_documents
+from storage_agent.opening import RECOVERY_SECONDS, open_documents
 from storage_agent.retelling import KafkaLog
 from storage_agent.routes import agent_app
 from storage_agent.status import Heartbeat
@@ -33,6 +33,9 @@ from storage_agent.text import Texts
 from storage_agent.uploads import Uploads
 
 AGAIN_SECONDS = 2.0
+# A start reads the bodies of interrupted commits from the drive, on a full disk twice: given up too early, it would
+# begin anew for ever, and the element would never open.
+RECOVERED_SECONDS = 2 * RECOVERY_SECONDS + 60
 
 
 @contextlib.asynccontextmanager

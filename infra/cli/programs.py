@@ -6,7 +6,7 @@ The stack starts them as `python -m infra.cli.programs NAME`, which spares them 
 import typer
 
 from infra.cli.command import new_app, run_command
-from infra.runtime.lifecycle import Build, run
+from infra.runtime.lifecycle import START_SECONDS, Build, run
 from infra.stack.environment import resolve_settings
 
 _PANEL = "Programs"
@@ -41,13 +41,13 @@ def projector() -> None:
 
 def agent() -> None:
     """Run the agent of one storage element."""
-    from storage_agent.app import build  # noqa: PLC0415 - the other rooms stay unloaded
+    from storage_agent.app import RECOVERED_SECONDS, build  # noqa: PLC0415 - the other rooms stay unloaded
 
-    _live(build)
+    _live(build, RECOVERED_SECONDS)
 
 
-def _live(build: Build) -> None:
-    raise typer.Exit(run(build, resolve_settings()))
+def _live(build: Build, start_seconds: float = START_SECONDS) -> None:
+    raise typer.Exit(run(build, resolve_settings(), start_seconds))
 
 
 def main() -> None:

@@ -51,16 +51,17 @@ class Process:
 Build = Callable[[Settings], AbstractAsyncContextManager[Process]]
 
 
-def run(build: Build, settings: Settings) -> int:
+def run(build: Build, settings: Settings, start_seconds: float = START_SECONDS) -> int:
     """Run the process until SIGTERM, SIGINT or a failure; return its exit code (0 orderly, 1 after a failure).
 
+    A build that takes longer than `start_seconds` has failed.
     Stop order: not ready, no new connections, requests in flight finish, `on_stop`, tasks cancelled in reverse, the
     build context closed. Whatever is left when the budget ends is cut off by `os._exit(70)`. That guard stays armed
     after the return, so the caller has to end the process at once.
     """
     verdict = _Verdict()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_live(build, settings, verdict))
+        runner.run(_live(build, settings, verdict, start_seconds))
     flush_telemetry()
     return verdict.code
 
@@ -109,14 +110,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _live(build: Build, settings: Settings, verdict: _Verdict) -> None:
+async def _live(build: Build, settings: Settings, verdict: _Verdict, start_seconds: float) -> None:
     stop = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.request)
     with verdict:
         async with AsyncExitStack() as stack:
-            process = await _start(stack, build(settings), stop)
+            process = await _start(stack, build(settings), stop, start_seconds)
             if process is None:
                 return
             structlog.get_logger("artstore.lifecycle").info("process_settings", settings=settings.masked())
@@ -128,10 +129,12 @@ async def _live(build: Build, settings: Settings, verdict: _Verdict) -> None:
             _arm_hard_exit(process.stop_seconds)
 
 
-async def _start(stack: AsyncExitStack, context: AbstractAsyncContextManager[Process], stop: _Stop) -> Process | None:
-    guard = _arm_hard_exit(START_SECONDS + STOP_WITHOUT_PROCESS_SECONDS)
+async def _start(
+    stack: AsyncExitStack, context: AbstractAsyncContextManager[Process], stop: _Stop, seconds: float
+) -> Process | None:
+    guard = _arm_hard_exit(seconds + STOP_WITHOUT_PROCESS_SECONDS)
     try:
-        async with asyncio.timeout(START_SECONDS) as stop.start:
+        async with asyncio.timeout(seconds) as stop.start:
             process = await stack.enter_async_context(context)
     except TimeoutError:
         if stop.wanted.is_set():

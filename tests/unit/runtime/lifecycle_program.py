@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from infra.runtime.http import operational_routes, traced
-from infra.runtime.lifecycle import Process, Task, run
+from infra.runtime.lifecycle import START_SECONDS, Process, Task, run
 from infra.runtime.metrics import Metrics
 from infra.runtime.settings import Settings
 from infra.runtime.settings_sections import TelemetrySettings
@@ -75,7 +75,7 @@ async def build(settings: Settings) -> AsyncIterator[Process]:
     setup_telemetry("program", settings.telemetry)
     if behaviour == "refuses":
         raise ConfigurationInvalid("Set the key.")
-    if behaviour == "hangs":
+    if behaviour in ("hangs", "late"):
         _say("building")
         await asyncio.sleep(60)
     with span("building", attributes={"password": "hidden"}):
@@ -89,4 +89,5 @@ async def build(settings: Settings) -> AsyncIterator[Process]:
 
 if __name__ == "__main__":
     spans = Path(sys.argv[3])
-    sys.exit(run(build, Settings(home=spans.parent, telemetry=TelemetrySettings(spans_path=spans))))
+    start_seconds = 0.5 if sys.argv[1] == "late" else START_SECONDS
+    sys.exit(run(build, Settings(home=spans.parent, telemetry=TelemetrySettings(spans_path=spans)), start_seconds))

@@ -128,6 +128,13 @@ def test_a_signal_during_the_start_gives_the_start_up(tmp_path: Path) -> None:
     assert _errors(output) == []
 
 
+def test_a_start_has_the_time_that_its_program_gives_it(tmp_path: Path) -> None:
+    with _started("late", _free_port(), tmp_path) as program:
+        output, _ = program.communicate(timeout=END_SECONDS)
+    assert program.returncode == 1
+    assert [failure["error"] for failure in _errors(output)] == ["TimeoutError"]
+
+
 def test_a_refused_start_is_one_line_without_a_traceback(tmp_path: Path) -> None:
     with _started("refuses", _free_port(), tmp_path) as program:
         output, told = program.communicate(timeout=END_SECONDS)
