@@ -41,11 +41,19 @@ def upload_request(  # noqa: PLR0913 - an upload has this many facts, all by nam
     """Build the request of one upload, with fresh ids for what is not given.
 
     The event's id is the operation's, so that a request repeated under the same idempotency key is recognised.
-    `request_sha256` is the digest of the HTTP body behind it; without one, of what is asked for here.
+    `request_sha256` is the digest of the HTTP body behind it; without one, of what is asked for here (ValueError for a
+    custom number that has no exact form).
     """
     operation = operation_id or new_id(now)
     said = description or Description()
-    asked = {"filename": filename, "size": size, "sha256": sha256, **said.model_dump(mode="json")}
+    asked = {
+        "filename": filename,
+        "size": size,
+        "sha256": sha256,
+        "media_type": media_type,
+        "retention_class": retention_class,
+        "description": said.model_dump(mode="json"),
+    }
     return UploadRequested(
         meta=UploadRequested.meta_for(
             event_id=operation,

@@ -6,13 +6,16 @@ from producers.integrator import MemoryPublisher, program, request_account, requ
 from schemas.identifiers import AccountId, KeyId, derive, new_id
 from schemas.registry import decode
 from schemas.requests import AccountRequested, KeyRequested, SealedSecret, UploadRequested
+from schemas.retention import PERMANENT
 from schemas.signing import signable
 from tests.builders import ELEMENT_ID, EMPTY_SHA256, NOW, an_actor
 
 SECRET = SealedSecret(key_id="installation", nonce=b"n", ciphertext=b"c")
 
 
-def an_upload(filename: str = "a.txt", operation_id: str | None = None) -> UploadRequested:
+def an_upload(
+    filename: str = "a.txt", operation_id: str | None = None, retention_class: str = PERMANENT, media_type: str = "a/b"
+) -> UploadRequested:
     return upload_request(
         filename=filename,
         size=3,
@@ -21,6 +24,8 @@ def an_upload(filename: str = "a.txt", operation_id: str | None = None) -> Uploa
         now=NOW,
         source="scanner",
         operation_id=operation_id,
+        retention_class=retention_class,
+        media_type=media_type,
     )
 
 
@@ -43,6 +48,8 @@ def test_two_requests_have_their_own_ids_and_one_under_a_given_operation_has_its
 def test_the_digest_of_a_request_tells_it_from_another_one() -> None:
     assert an_upload("a.txt").request_sha256 == an_upload("a.txt").request_sha256
     assert an_upload("a.txt").request_sha256 != an_upload("b.txt").request_sha256
+    assert an_upload().request_sha256 != an_upload(retention_class="years-5").request_sha256
+    assert an_upload().request_sha256 != an_upload(media_type="text/plain").request_sha256
 
 
 def test_a_deadline_beyond_its_cap_is_the_cap() -> None:
