@@ -45,16 +45,7 @@ def upload_request(  # noqa: PLR0913 - an upload has this many facts, all by nam
     custom number that has no exact form).
     """
     operation = operation_id or new_id(now)
-    said = description or Description()
-    asked = {
-        "filename": filename,
-        "size": size,
-        "sha256": sha256,
-        "media_type": media_type,
-        "retention_class": retention_class,
-        "description": said.model_dump(mode="json"),
-    }
-    return UploadRequested(
+    request = UploadRequested(
         meta=UploadRequested.meta_for(
             event_id=operation,
             aggregate_id=operation,
@@ -71,10 +62,18 @@ def upload_request(  # noqa: PLR0913 - an upload has this many facts, all by nam
         size=size,
         media_type=media_type,
         sha256=sha256,
-        description=said,
+        description=description or Description(),
         retention_class=retention_class,
         deadline_at=now + min(deadline, deadline_max),
         deadline_at_max=now + deadline_max,
         deadline_seconds=max(1, round(deadline.total_seconds())),
-        request_sha256=request_sha256 or hashlib.sha256(canonical(asked)).hexdigest(),
+        request_sha256=request_sha256 or "",
     )
+    return request if request_sha256 else request.model_copy(update={"request_sha256": _digest_of(request)})
+
+
+def _digest_of(request: UploadRequested) -> str:
+    """Digest what tells one request from another; ids and times do not."""
+    said = {"filename", "size", "sha256", "media_type", "retention_class", "description"}
+    asked = request.model_dump(mode="json", include=said)
+    return hashlib.sha256(canonical(asked)).hexdigest()
