@@ -11,10 +11,12 @@ from infra.runtime.clock import Clock
 from infra.runtime.installation import same_secret
 from infra.runtime.keys import KeyRing
 from infra.runtime.security import verify_download_ticket, verify_upload_ticket
-from schemas.errors import InvalidTicket, PermissionDenied, Unauthenticated
+from schemas.errors import InvalidTicket, NotFound, PermissionDenied, Unauthenticated
 from schemas.ticket import DownloadTicket, UploadTicket
 
 Ticket = TypeVar("Ticket", UploadTicket, DownloadTicket)
+
+VERSION_DIGITS_MAX = 9
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,12 @@ class Access:
 
 
 def wanted_version(request: Request) -> tuple[str, int]:
-    """Return document id and version of the path."""
-    return str(request.path_params["document_id"]), int(request.path_params["version"])
+    """Return document id and version of the path; NotFound for what no version can be."""
+    version = str(request.path_params["version"])
+    # The router's own integers have no bound, and Python refuses to read thousands of digits.
+    if not (version.isascii() and version.isdigit() and len(version) <= VERSION_DIGITS_MAX):
+        raise NotFound
+    return str(request.path_params["document_id"]), int(version)
 
 
 def _matched(request: Request, ticket: Ticket) -> Ticket:

@@ -15,7 +15,7 @@ from infra.runtime.problems import install_problem_handlers
 from storage_agent.downloads import Downloads
 from storage_agent.uploads import Uploads
 
-VERSION = "/documents/{document_id}/versions/{version:int}"
+VERSION = "/documents/{document_id}/versions/{version}"
 READY = "/health/ready"
 
 

@@ -141,6 +141,17 @@ async def test_a_text_is_given_to_programs_only(plane: Plane) -> None:
         assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
 
 
+@pytest.mark.parametrize("version", ["9" * 5000, "x", "-1", "１"])
+async def test_what_is_no_version_is_not_found(plane: Plane, version: str) -> None:
+    ticket = await plane.stored(DATA)
+    path = path_of(ticket, "content").replace("/versions/1/", f"/versions/{version}/")
+    for method in ("GET", "PUT"):
+        answer = await plane.client.request(method, path, headers={"Authorization": "Bearer x"})
+        assert answer.status_code in {401, 404}
+    text = await plane.client.get(path.replace("content", "text"), headers={"Authorization": f"Bearer {SECRET}"})
+    assert (text.status_code, text.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/content", 405)])
 async def test_every_error_is_a_problem(plane: Plane, method: str, path: str, status: int) -> None:
     whole = f"/documents/{plane.ticket(b'').document_id}/versions/1{path}" if path == "/content" else path
