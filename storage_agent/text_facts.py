@@ -47,7 +47,10 @@ def text_unavailable(asked: Asked, sha256: str, reason: str) -> TextUnavailable:
 
 
 def text_finished(asked: Asked, *, text_version: int, reason: str | None) -> TextFinished:
-    """Return the reply; `text_version` 0 when there is no fact, `reason` None when there is a text."""
+    """Return the reply, caused by the fact that it announces; without one (`text_version` 0) by the command.
+
+    `reason` is None when there is a text.
+    """
     command = asked.command
     return TextFinished(
         meta=TextFinished.meta_for(
@@ -55,7 +58,7 @@ def text_finished(asked: Asked, *, text_version: int, reason: str | None) -> Tex
             aggregate_id=command.meta.correlation_id,
             occurred_at=asked.now,
             correlation_id=command.meta.correlation_id,
-            causation_id=command.meta.event_id,
+            causation_id=_fact_id(command) if text_version else command.meta.event_id,
             actor=command.meta.actor,
             source=source_of(asked.identity),
         ),
@@ -67,10 +70,14 @@ def text_finished(asked: Asked, *, text_version: int, reason: str | None) -> Tex
     )
 
 
+def _fact_id(command: ExtractText) -> str:
+    return derive(command.meta.event_id, "text")
+
+
 def _fact_meta(kind: type[Message], asked: Asked) -> Meta:
     command = asked.command
     return kind.meta_for(
-        event_id=derive(command.meta.event_id, "text"),
+        event_id=_fact_id(command),
         aggregate_id=command.document_id,
         aggregate_version=command.document_version,
         occurred_at=asked.now,

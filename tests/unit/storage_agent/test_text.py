@@ -162,11 +162,13 @@ async def test_of_a_document_that_is_not_here_only_a_reply_is_told(plane: Plane)
 async def test_the_same_command_tells_the_same_fact_once(plane: Plane) -> None:
     ticket = await plane.stored(b"words", "a.txt")
     received = an_extract_text(ticket)
-    _, reply = await outcome(plane, received)
+    fact, reply = await outcome(plane, received)
     await plane.texts.extract(received)
     assert plane.documents.outbox.length == 0
     assert not await plane.documents.accept_command(received)
-    assert reply.meta.causation_id == received.message.meta.event_id
+    assert fact is not None
+    assert fact.meta.causation_id == received.message.meta.event_id
+    assert reply.meta.causation_id == fact.meta.event_id
 
 
 async def test_a_process_that_is_late_is_ended(tmp_path: Path, plane: Plane) -> None:
