@@ -102,7 +102,7 @@ def test_whatever_comes_is_text_without_nul_or_undecodable(data: bytes, media_ty
     text.encode()
 
 
-async def outcome(plane: Plane, received: Received) -> tuple[object, TextFinished]:
+async def outcome(plane: Plane, received: Received) -> tuple[TextExtracted | TextUnavailable | None, TextFinished]:
     """Let the text of a stored document be extracted; return the fact, if one was told, and the reply."""
     assert await plane.documents.accept_command(received)
     await plane.texts.extract(received)
