@@ -51,7 +51,10 @@ async def test_a_request_that_was_refused_does_not_take_the_login(edge: Edge) ->
     refused = Operation(operation_id, "account", "failed", "account", NOW, found=True, request_sha256="0" * 64)
     edge.views.operations[operation_id] = refused
     asked = asyncio.create_task(ask(edge))
-    await asyncio.sleep(0.3)
+    for _ in range(1000):
+        if edge.published():
+            break
+        await asyncio.sleep(0.01)
     (request,) = edge.published()
     assert isinstance(request, AccountRequested)
     edge.views.operations[operation_id] = replace(refused, status="succeeded", request_sha256=request.request_sha256)

@@ -77,5 +77,5 @@ async def test_twenty_kills_lose_nothing_acknowledged_and_leave_nothing_half_don
     facts = [decode(record.value) for record in publisher.records]
     told = [fact.meta.aggregate_id for fact in facts if isinstance(fact, DocumentCommitted)]
     stored = [name.split(".")[0] for hour in hours(LocalDisk(), root) for name in LocalDisk().names(hour)]
-    assert len(acknowledged) > KILLS
+    assert acknowledged, "every kill came before the first acknowledgement: nothing was tried"
     assert sorted(told) == sorted(set(stored))
