@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -34,7 +35,10 @@ class Archive:
     def __post_init__(self) -> None:
         self.http = httpx2.Client(base_url=self.stack.url, timeout=40)
         self.password = self.password or self.stack.admin_password
-        self.sign_in()
+        with ExitStack() as unless_signed_in:
+            unless_signed_in.callback(self.http.close)
+            self.sign_in()
+            unless_signed_in.pop_all()
 
     def __enter__(self) -> Self:
         return self

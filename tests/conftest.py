@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _cost(item: pytest.Item) -> int:
     folder = Path(str(item.fspath)).relative_to(item.config.rootpath / "tests").parts[0]
-    return {"integration": 1, "acceptance": 2}.get(folder, 0)
+    return {"integration": 1, "acceptance": 2, "campaigns": 3}.get(folder, 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
