@@ -135,7 +135,7 @@ def reckon(stack: Stack, crowd: Crowd) -> Reckoning:
     said("answers: " + ", ".join(f"{count} x {answer}" for answer, count in sorted(answers.items())))
     with sign_in(stack) as archive:
         while True:
-            evidence = look(stack)
+            evidence = asyncio.run(look(stack))
             faults = judge(evidence, ())
             if not faults or time.monotonic() - began > QUIET_SECONDS:
                 break
@@ -149,11 +149,11 @@ def reckon(stack: Stack, crowd: Crowd) -> Reckoning:
     return Reckoning(tuple(crowd.told), ended, tuple(sorted({*faults, *crowd.faults})))
 
 
-def look(stack: Stack) -> Evidence:
+async def look(stack: Stack) -> Evidence:
     """Gather the evidence of a stack."""
     settings = stack.settings
     roots = [stack.root("hot"), stack.root("vault")]
-    return asyncio.run(gather(roots, settings.kafka.bootstrap_servers or "", settings.postgres.required_dsn()))
+    return await gather(roots, settings.kafka.bootstrap_servers or "", settings.postgres.required_dsn())
 
 
 def asked(archive: Archive, told: Told) -> Acknowledged:
@@ -190,13 +190,17 @@ def said(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - a program that speaks
 
 
-def note(seed: int, rounds: int, reckoning: Reckoning) -> None:
-    """Append the campaign to the ledger."""
+def commit() -> str:
+    """Return the commit that is under fire, marked when there is more than it."""
     asked_git = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
-    commit = subprocess.run(asked_git, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+    return subprocess.run(asked_git, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+
+
+def note(under_fire: str, seed: int, rounds: int, reckoning: Reckoning) -> None:
+    """Append the campaign to the ledger."""
     row = (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        commit,
+        under_fire,
         seed,
         rounds,
         len(reckoning.told),
@@ -219,6 +223,7 @@ def main() -> int:
     parser.add_argument("--uploads", type=int, default=UPLOADS)
     parser.add_argument("--keep", type=Path, help="a new home for the stack, kept for a look afterwards")
     given = parser.parse_args()
+    under_fire = commit()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # also then the stack is stopped
     said(f"seed {given.seed}, {given.rounds} rounds, {given.uploads} uploads, {CLIENTS} clients")
     with tempfile.TemporaryDirectory(prefix="artstore-fire-") as scratch:
@@ -228,7 +233,7 @@ def main() -> int:
             reckoning = campaign(stack, draw(given.seed, given.rounds, given.uploads))
         finally:
             stack.artstore("down")
-    note(given.seed, given.rounds, reckoning)
+    note(under_fire, given.seed, given.rounds, reckoning)
     for fault in reckoning.faults:
         said(str(fault))
     said(str(reckoning))
