@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from infra.stack.status import Row, status_of
 from tests.campaigns.drawing import PROGRAMS, SERVERS, Blow
 from tests.stacks import Stack
 
@@ -17,8 +16,7 @@ READY_SECONDS = 120.0
 
 def strike(stack: Stack, victim: str, blow: Blow, stop_seconds: float = STOP_SECONDS) -> int:
     """Strike the victim by its process id, and return that; a stop lasts as long as it is told."""
-    pid = _rows(stack)[victim].pid
-    assert pid, f"{victim} does not run"
+    pid = int(stack.status()[victim]["pid"])
     if blow is Blow.KILL:
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -29,10 +27,6 @@ def strike(stack: Stack, victim: str, blow: Blow, stop_seconds: float = STOP_SEC
     finally:
         _send(family, signal.SIGCONT)
     return pid
-
-
-def _rows(stack: Stack) -> dict[str, Row]:
-    return {row.name: row for row in status_of(stack.settings)}
 
 
 def descendants(pid: int) -> list[int]:
@@ -58,9 +52,9 @@ def recovered(stack: Stack, victim: str, blow: Blow, pid: int) -> float | None:
     """Wait until all is ready, the killed victim as another process; return the seconds, None when it never is."""
     began = time.monotonic()
     while time.monotonic() - began < READY_SECONDS:
-        rows = _rows(stack)
-        reborn = blow is Blow.STOP or rows[victim].pid != pid
-        if reborn and all(rows[name].state == "ready" for name in (*PROGRAMS, *SERVERS)):
+        rows = stack.status()
+        reborn = blow is Blow.STOP or rows[victim]["pid"] != pid
+        if reborn and all(rows[name]["state"] == "ready" for name in (*PROGRAMS, *SERVERS)):
             return time.monotonic() - began
         time.sleep(0.5)
     return None
