@@ -58,7 +58,8 @@ def open_text_client() -> httpx2.AsyncClient:
 
 def agent_texts(settings: Settings, client: httpx2.AsyncClient) -> AgentTexts:
     """Return the agents as a source of texts. ConfigurationInvalid when the key between programs is missing."""
-    return AgentTexts(client, partial(program_secret, load_programs_key(settings.programs_key_path)))
+    secret_for = partial(program_secret, load_programs_key(settings.programs_key_path))
+    return AgentTexts(client, secret_for, settings.projector.inner_urls)
 
 
 def _checks(projectors: Sequence[Projector]) -> dict[str, Check]:

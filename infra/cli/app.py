@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli import accounts, demo, documents, programs, stack, views
+from infra.cli import accounts, containers, demo, documents, programs, stack, views
 from infra.cli.command import new_app, run_command
 
 
@@ -10,6 +10,7 @@ def build_app() -> typer.Typer:
     """Return the command with all its sub-commands."""
     app = new_app("An archive that keeps documents for decades.")
     stack.register(app)
+    containers.register(app)
     documents.register(app)
     demo.register(app)
     accounts.register(app)

@@ -1,5 +1,6 @@
 """Sections of the settings tree: one frozen class per part of the system, each field with its meaning and unit."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -101,6 +102,9 @@ class ProjectorSettings(Section):
     port: Port = Field(8084, description="Port of its health and metrics pages.")
     text_unavailable_seconds: Seconds = Field(
         30.0, description="Silence of an agent after which a text counts as unavailable for now, in seconds."
+    )
+    inner_urls: Mapping[str, str] = Field(
+        {}, description="JSON object: public address of an agent to the one that this program reaches it at instead."
     )
     stop_seconds: Seconds = Field(10.0, description="Budget of an orderly stop, in seconds.")
 

@@ -1,7 +1,8 @@
 """Start steps between servers and programs: the database, the topics, the installation's keys."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -9,10 +10,13 @@ import asyncpg
 from infra.runtime.installation import ensure_installation
 from infra.runtime.kafka import apply_topics
 from infra.runtime.settings import Settings
-from schemas.errors import ConfigurationInvalid, DatabaseUnavailable
+from infra.stack.model import COMPONENTS
+from infra.stack.plan import Planned, plan
+from schemas.errors import ConfigurationInvalid, DatabaseUnavailable, DependencyUnavailable
 
 _DATABASE_SECONDS = 30.0
 _TOPICS_SECONDS = 60.0
+_POLL_SECONDS = 0.3
 
 
 def _database(settings: Settings) -> str:
@@ -75,3 +79,20 @@ def _keys(settings: Settings) -> str:
 
 STEPS: Mapping[str, Callable[[Settings], str]] = {"database": _database, "topics": _topics, "keys": _keys}
 """What each step does with the complete settings; it returns a sentence for people."""
+
+
+def await_needs(name: str, settings: Settings) -> None:
+    """Return when the servers that a step needs answer as their users need; `DependencyUnavailable` with the reason."""
+    [step] = [component for component in COMPONENTS if component.name == name]
+    needed = tuple(component for component in COMPONENTS if component.name in step.needs)
+    asyncio.run(_all_answer(plan(needed, settings), settings.stack.ready_seconds))
+
+
+async def _all_answer(parts: Sequence[Planned], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    for part in parts:
+        while reason := await part.probe():
+            if time.monotonic() >= until:
+                message = f"{part.name} at {part.address} does not answer: {reason}."
+                raise DependencyUnavailable(message)
+            await asyncio.sleep(_POLL_SECONDS)

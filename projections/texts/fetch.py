@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import httpx2
@@ -29,17 +29,25 @@ class TextSource(Protocol):
 
 
 class AgentTexts:
-    """Asks the agents over HTTP. `secret_for` gives the secret that the agent of an element knows us by."""
+    """Asks the agents over HTTP. `secret_for` gives the secret that the agent of an element knows us by.
 
-    def __init__(self, client: httpx2.AsyncClient, secret_for: Callable[[str], str]) -> None:
+    Agents tell the address that clients use. Where that leads elsewhere from here, as inside containers whose ports
+    are published by their host, `inner_urls` has the address to use instead.
+    """
+
+    def __init__(
+        self, client: httpx2.AsyncClient, secret_for: Callable[[str], str], inner_urls: Mapping[str, str]
+    ) -> None:
         self._client = client
         self._secret_for = secret_for
+        self._inner_urls = inner_urls
 
     async def fetch(self, wanted: Wanted) -> str:
         """Ask, within ten seconds."""
         if wanted.url is None:
             raise AgentUnavailable("The element never told its address.")
-        url = f"{wanted.url}/documents/{wanted.document_id}/versions/{wanted.version}/text"
+        address = self._inner_urls.get(wanted.url, wanted.url)
+        url = f"{address}/documents/{wanted.document_id}/versions/{wanted.version}/text"
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 data = await self._body(url, self._secret_for(wanted.element_id))
