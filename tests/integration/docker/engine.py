@@ -74,13 +74,19 @@ def private_engine() -> Iterator[Engine]:
 
 @contextmanager
 def _running(folder: Path) -> Iterator[Engine]:
-    """No bridge of its own, no rule in the machine's firewall: networks come and go with the tests that make them."""
+    """Start it without a bridge of its own or a rule in the firewall; it ends with this process at the latest.
+
+    Networks come and go with the tests that make them.
+    """
     engine = Engine(f"unix://{folder}/docker.sock", folder)
     places = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/dockerd.pid"]
     network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(
-            ("dockerd", *places, *network, "-H", engine.address), stdout=log, stderr=log, start_new_session=True
+            ("setpriv", "--pdeathsig", "TERM", "dockerd", *places, *network, "-H", engine.address),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         eventually(lambda: _answers(engine, daemon), STARTED_SECONDS, f"no engine: {_end_of(folder / 'log')}")
