@@ -53,6 +53,10 @@ class Containers(Stack):
         [found] = self.engine.docker("ps", "-aq", *wanted).split()
         return found
 
+    def health(self, service: str) -> str:
+        """Return what the engine's own check last said of a service."""
+        return self.engine.docker("inspect", "--format", "{{.State.Health.Status}}", self.container(service)).strip()
+
     def await_gateway(self) -> None:
         eventually(self._gateway_answers, READY_SECONDS, "the gateway's container is not ready")
 
