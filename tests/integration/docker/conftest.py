@@ -20,6 +20,7 @@ from tests.integration.docker.images import Images, make_images
 from tests.stacks import Stack, eventually, free_ports
 
 READY_SECONDS = 180
+HEALTHY_SECONDS = 90
 PORTS = ("GATEWAY_PORT", "HOT_PORT", "VAULT_PORT")
 
 
@@ -53,9 +54,10 @@ class Containers(Stack):
         [found] = self.engine.docker("ps", "-aq", *wanted).split()
         return found
 
-    def health(self, service: str) -> str:
-        """Return what the engine's own check last said of a service."""
-        return self.engine.docker("inspect", "--format", "{{.State.Health.Status}}", self.container(service)).strip()
+    def await_healthy(self, service: str) -> None:
+        """Wait until the engine's own check of a service has found it healthy."""
+        asked = ("inspect", "--format", "{{.State.Health.Status}}", self.container(service))
+        eventually(lambda: self.engine.docker(*asked).strip() == "healthy", HEALTHY_SECONDS, f"{service} is not")
 
     def await_gateway(self) -> None:
         eventually(self._gateway_answers, READY_SECONDS, "the gateway's container is not ready")

@@ -10,11 +10,10 @@ from tests.archive import Archive
 from tests.integration.docker.conftest import Containers
 from tests.integration.docker.engine import Engine
 from tests.integration.docker.images import OURS, Images
-from tests.stacks import PROGRAMS, Stack, eventually
+from tests.stacks import PROGRAMS, Stack
 
 pytestmark = pytest.mark.timeout(1800)  # the first test waits for every image to be made
 OUR_MEBIBYTES_MAX = 250
-HEALTHY_SECONDS = 90
 SERVERS_PROGRAMS = ("java", "postgres", "valkey-server", "pip")
 
 
@@ -37,7 +36,7 @@ def test_a_document_goes_in_and_is_found_through_containers(stack: Stack, archiv
 
 def test_every_program_of_ours_runs_without_rights_and_every_step_has_ended_well(stack: Containers) -> None:
     for program in PROGRAMS:
-        eventually(lambda name=program: stack.health(name) == "healthy", HEALTHY_SECONDS, f"{program} is not healthy")
+        stack.await_healthy(program)
         [found] = json.loads(stack.engine.docker("inspect", stack.container(program)))
         assert found["Config"]["User"] == "10001:10001"
         assert found["HostConfig"]["CapDrop"] == ["ALL"]
