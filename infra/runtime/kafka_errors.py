@@ -14,6 +14,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from infra.runtime.cancellation import yield_to_cancellation
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.errors import ConfigurationInvalid, LogUnavailable, TooLarge
 
@@ -38,6 +39,7 @@ def translated_errors() -> Iterator[None]:
     except IllegalStateError:
         raise  # a programmer's mistake, such as a seek in a partition that was not assigned
     except (KafkaError, OSError) as error:
+        yield_to_cancellation(error)
         raise LogUnavailable(f"Kafka does not answer as needed: {type(error).__name__} {error}".rstrip()) from error
 
 

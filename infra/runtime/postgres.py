@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
+from infra.runtime.cancellation import yield_to_cancellation
 from infra.runtime.settings_sections import PostgresSettings
 from schemas.errors import ConfigurationInvalid, DatabaseUnavailable
 
@@ -78,10 +79,12 @@ async def translated_errors() -> AsyncIterator[None]:
         message = f"PostgreSQL refuses: {error}. Check ARTSTORE_POSTGRES__DSN."
         raise ConfigurationInvalid(message) from error
     except _MAY_PASS as error:
+        yield_to_cancellation(error)
         raise DatabaseUnavailable(f"PostgreSQL does not answer: {type(error).__name__} {error}".rstrip()) from error
     except asyncpg.InterfaceError as error:
         if not _is_about_the_connection(error):
             raise
+        yield_to_cancellation(error)
         message = f"PostgreSQL does not answer: {error}"
         raise DatabaseUnavailable(message) from error
 

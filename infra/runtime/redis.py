@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from infra.runtime.cancellation import yield_to_cancellation
 from infra.runtime.settings_sections import RedisSettings
 from schemas.errors import ArtStoreError, ConfigurationInvalid, DependencyUnavailable
 
@@ -57,6 +58,7 @@ async def translated_errors() -> AsyncIterator[None]:
     except ResponseError:
         raise
     except (RedisError, OSError) as error:
+        yield_to_cancellation(error)
         raise DependencyUnavailable(f"Redis does not answer: {type(error).__name__} {error}".rstrip()) from error
 
 
