@@ -1,4 +1,4 @@
-"""Text out of one document: a program of its own, bounded in memory, time and output, fed by standard input."""
+"""Text out of one document: a process of its own, bounded in memory, time and output, fed by standard input."""
 
 import csv
 import json
@@ -168,7 +168,3 @@ class _VisibleText(HTMLParser):
         """Return the lines that are not empty, blanks run together."""
         lines = (" ".join(line.split()) for line in "".join(self._parts).splitlines())
         return "\n".join(line for line in lines if line)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

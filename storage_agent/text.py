@@ -2,11 +2,10 @@
 
 import asyncio
 import errno
+import itertools
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 
@@ -20,6 +19,7 @@ from schemas.events import TextExtracted, TextUnavailable
 from storage_agent import extraction
 from storage_agent.derived import DerivedText, on_disk, open_scratch, open_to_read, put_in_place, text_path
 from storage_agent.documents import Documents
+from storage_agent.extractor import Extractor
 from storage_agent.gate import EXHAUSTED, FULL
 from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
@@ -33,7 +33,6 @@ SHORT = EXHAUSTED | {errno.EAGAIN, errno.ENOMEM}
 QUEUE_COMMANDS = 10_000
 # The processor time is bounded inside; this bound is for a process that waits.
 WALL_SECONDS = extraction.SECONDS + 2.0
-PROJECT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class Texts:
         self._clock = clock
         self._metrics = metrics
         self._queue: asyncio.Queue[Received] = asyncio.Queue(QUEUE_COMMANDS)
+        self._extractors = tuple(Extractor() for _ in range(WORKERS))
+        self._turns = itertools.cycle(self._extractors)
 
     async def put(self, received: Received) -> None:
         """Queue an accepted `ExtractText`; waits while the queue is full, and so its caller reads no more."""
@@ -61,9 +62,17 @@ class Texts:
 
     async def run(self) -> None:
         """Work until cancelled; what is queued then is found again among the pending commands."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(WORKERS):
+                    group.create_task(self._work())
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """End the extracting programs."""
+        for extractor in self._extractors:
+            await extractor.close()
 
     async def extract(self, received: Received) -> None:
         """Extract one text, record the fact and the reply. A text that cannot be had is a fact as well."""
@@ -119,7 +128,7 @@ class Texts:
         path = text_path(self._root, command.document_id, command.document_version)
         scratch = path.with_name(f".{path.name}.{command.meta.event_id}")
         try:
-            return await extract_file(media_type, found.body, path, scratch)
+            return await extract_file(next(self._turns), media_type, found.body, path, scratch)
         except OSError as error:
             if error.errno in FULL:
                 return Extraction(reason="insufficient_storage")
@@ -132,15 +141,15 @@ class Texts:
         return Asked(command, self._documents.identity, self._clock.now())
 
 
-async def extract_file(
-    media_type: str, body: Path, path: Path, scratch: Path, wall_seconds: float = WALL_SECONDS
+async def extract_file(  # noqa: PLR0913, PLR0917 - who works, on what, from where to where, how long
+    extractor: Extractor, media_type: str, body: Path, path: Path, scratch: Path, wall_seconds: float = WALL_SECONDS
 ) -> Extraction:
     """Extract the text of `body` into `path`, by way of `scratch` on the same file system. OSError from the disk."""
     source = await on_disk(open_to_read, body)
     try:
         sink = await on_disk(open_scratch, scratch)
         try:
-            code = await _run(media_type, source, sink, wall_seconds)
+            code = await extractor.run(media_type, source, sink, wall_seconds)
         finally:
             sink.close()
         if code in (extraction.WHOLE, extraction.TRUNCATED):
@@ -150,33 +159,6 @@ async def extract_file(
     finally:
         source.close()
         await on_disk(scratch.unlink, missing_ok=True)
-
-
-async def _run(media_type: str, source: BinaryIO, sink: BinaryIO, wall_seconds: float) -> int | None:
-    """Return the exit code of the extracting process, None when it had to be ended because it was late.
-
-    It inherits no environment: what it reads was sent by strangers, and settings hold secrets.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        extraction.__name__,
-        media_type,
-        stdin=source,
-        stdout=sink,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd=PROJECT,
-        env={},
-    )
-    try:
-        async with asyncio.timeout(wall_seconds):
-            return await process.wait()
-    except TimeoutError:
-        return None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def _reason(code: int | None) -> str:

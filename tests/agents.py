@@ -28,6 +28,7 @@ from schemas.topics import ELEMENT_COMMAND
 from storage_agent.access import Access
 from storage_agent.documents import Documents
 from storage_agent.downloads import Downloads
+from storage_agent.extractor import Extractor
 from storage_agent.inspection import Policy
 from storage_agent.opening import open_documents
 from storage_agent.routes import agent_app
@@ -141,7 +142,20 @@ async def a_plane(
         )
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as client:
-            yield Plane(documents, app, client, clock, root, texts, metrics)
+            try:
+                yield Plane(documents, app, client, clock, root, texts, metrics)
+            finally:
+                await texts.close()
+
+
+@contextlib.asynccontextmanager
+async def an_extractor() -> AsyncIterator[Extractor]:
+    """Yield a place to extract texts at, and end it."""
+    extractor = Extractor()
+    try:
+        yield extractor
+    finally:
+        await extractor.close()
 
 
 def path_of(ticket: UploadTicket, what: str = "content") -> str:

@@ -23,7 +23,7 @@ ENTRY_POINTS = {
     "infra.cli.app",
     "api_gateway.app",
     "storage_agent.app",
-    "storage_agent.extraction",
+    "storage_agent.hatchery",
     "stream_processors.app",
     "projections.app",
     "infra.stack.tether",

@@ -20,7 +20,7 @@ from storage_agent.derived import open_scratch, put_in_place, text_path
 from storage_agent.extraction import INPUT_BYTES, Undecodable, extract
 from storage_agent.files import LocalDisk
 from storage_agent.text import Texts, extract_file
-from tests.agents import SECRET, Plane, a_plane, an_extract_text, path_of, sha256, some_bytes, told, until
+from tests.agents import SECRET, Plane, a_plane, an_extract_text, an_extractor, path_of, sha256, some_bytes, told, until
 from tests.builders import NOW
 
 RUSSIAN = "Ёлка стояла у окна, и в её ветвях блестели шары. Съешь же ещё этих мягких французских булок."
@@ -175,8 +175,8 @@ async def test_a_process_that_is_late_is_ended(tmp_path: Path, plane: Plane) -> 
     del plane
     pipe = tmp_path / "body"
     pipe.write_bytes(b"words")
-    async with asyncio.timeout(20):
-        done = await extract_file("text/plain", pipe, tmp_path / "a.txt", tmp_path / "scratch", wall_seconds=0.0)
+    async with asyncio.timeout(20), an_extractor() as extractor:
+        done = await extract_file(extractor, "text/plain", pipe, tmp_path / "a.txt", tmp_path / "scratch", 0.0)
     assert done.reason == "too_slow"
     assert not (tmp_path / "scratch").exists()
 
