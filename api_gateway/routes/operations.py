@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api_gateway.dependencies import Given, OperationReader, Parts
-from api_gateway.inbox import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
+from api_gateway.inbox import pause_after
 from api_gateway.operations import accepted, preferred_wait, shown
 from api_gateway.ports import Operation
 from infra.runtime.lifecycle import STOPPING
@@ -107,9 +107,7 @@ async def _states(
 ) -> AsyncIterator[Operation | None]:
     """Yield what is known of the operation, at once and then again and again for `seconds` or until the stop."""
     end = parts.clock.monotonic() + seconds
-    pause = FIRST_PAUSE_SECONDS
     yield await parts.views.find_operation(operation_id)
     while (left := end - parts.clock.monotonic()) > 0 and not (stopping is not None and stopping.is_set()):
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 2, LAST_PAUSE_SECONDS)
+        await asyncio.sleep(min(pause_after(seconds - left), left))
         yield await parts.views.find_operation(operation_id)

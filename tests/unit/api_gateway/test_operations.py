@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from api_gateway.inbox import pause_after
 from api_gateway.operations import preferred_wait
 from api_gateway.ports import Operation
 from api_gateway.routes.operations import _events
@@ -155,3 +156,7 @@ async def test_what_is_followed_ends_in_order_when_the_views_go_away(edge: Edge)
     answer = await asyncio.wait_for(asked, 5)
     assert (answer.status_code, len(events_in(answer.text))) == (200, 1)
     assert answer.text.endswith(": database_unavailable\n\n")
+
+
+def test_who_waits_is_answered_at_most_an_eighth_late_and_the_views_are_not_asked_without_end() -> None:
+    assert [pause_after(waited) for waited in (0.0, 0.08, 0.4, 60.0)] == pytest.approx([0.01, 0.01, 0.05, 0.1])
