@@ -8,7 +8,7 @@ BINARY := --only-binary :all: $(if $(filter aarch64 arm64,$(shell uname -sm)),$(
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run stop test fire check image format clean
+.PHONY: help run stop test fire bench check image format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +33,9 @@ check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under 
 	@$(BIN)/lint-imports --no-cache > .import-linter.out || { cat .import-linter.out; exit 1; }; rm -f .import-linter.out
 	@$(BIN)/mypy $(ROOMS) tests
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py -m "not servers and not stack"
+
+bench: $(VENV)/.dev ## measure ours beside raw programs: make bench ARGS="--rounds 1 --only latency"
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 image: $(VENV)/.run ## build the Docker image artstore:local from this clone (BASE=... for another Debian with Python)
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t artstore:local -f infra/stack/docker/Dockerfile .

@@ -1,0 +1,147 @@
+"""The suite: every case in shuffled order, several rounds, one table, and the same as JSON. It never fails on a figure.
+
+python -m tests.benchmarks [--rounds 3] [--large-mib 1024] [--seaweedfs] [--only PATTERN] [--output FILE]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import bodies, seaweed, views, whole_path
+from tests.benchmarks.figures import Line, Measured, as_json, lines_of, table
+from tests.benchmarks.ground import Ground, Sizes, touch_memory
+from tests.benchmarks.path import sign_in
+from tests.stacks import running_stack
+
+Case = Callable[[Ground], Awaitable[list[Measured]]]
+DEFAULT_OUTPUT = Path(".artstore/benchmarks.json")
+
+
+def cases() -> dict[str, Case]:
+    """Return the cases that run in every round."""
+    return {
+        "latency-1": whole_path.one_client,
+        "latency-8": whole_path.eight_clients,
+        "stream": whole_path.stream,
+        "put-small-1": partial(bodies.small_puts, connections=1),
+        "put-small-64": partial(bodies.small_puts, connections=64),
+        "put-large": bodies.large_put,
+        "get": partial(bodies.gets, tell=tell),
+        "empty": views.empty_requests,
+    }
+
+
+def last_cases() -> dict[str, Case]:
+    """Return the cases that come after all others in each round: they need views that are filled first."""
+    return {"search": views.search, "rebuild": views.rebuilt}
+
+
+def tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+async def measure(ground: Ground, rounds: int, only: str, found: list[Measured]) -> None:
+    """Run the rounds, and add to `found` what they measured as soon as it is known."""
+    first = {name: case for name, case in cases().items() if re.search(only, name)}
+    last = {name: case for name, case in last_cases().items() if re.search(only, name)}
+    for number in range(rounds):
+        await _round(ground, first, f"round {number + 1}", found)
+    if last:
+        found.append(await views.fill(ground))
+    for number in range(rounds):
+        await _round(ground, last, f"round {number + 1}", found)
+
+
+async def _round(ground: Ground, chosen: dict[str, Case], name: str, found: list[Measured]) -> None:
+    for case in random.sample(sorted(chosen), len(chosen)):
+        await asyncio.to_thread(touch_memory, ground.sizes.touched_mib)
+        # Each case signs in anew: a token lives a quarter of an hour.
+        fresh = replace(ground, visitor=await sign_in(ground.stack))
+        begun = time.monotonic()
+        found += await chosen[case](fresh)
+        tell(f"{name}: {case}, {time.monotonic() - begun:.1f} s")
+
+
+def machine() -> dict[str, Any]:
+    """Return what a reader has to know of the machine."""
+    model = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model" in line),
+        platform.processor(),
+    )
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "cpus": os.cpu_count(),
+        "cpu": model,
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "commit": commit.stdout.strip(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_before": os.getloadavg(),
+    }
+
+
+def write(path: Path, about: dict[str, Any], lines: Sequence[Line]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**about, "lines": as_json(lines)}, ensure_ascii=False, indent=1)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Start a stack of its own, measure, print, write, stop."""
+    about: dict[str, Any] = {"command": sys.argv[1:], "machine": machine(), "sizes": vars(arguments.sizes)}
+    found: list[Measured] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="artstore-benchmarks-", dir=arguments.folder) as folder:
+            weed = seaweed.install(Path(folder) / "seaweedfs") if arguments.seaweedfs else None
+            with running_stack(Path(folder) / "home", ARTSTORE_STACK__QUICK_JVM="false") as stack:
+                visitor = asyncio.run(sign_in(stack))
+                ground = Ground(stack, visitor, Path(folder), arguments.sizes, weed)
+                asyncio.run(measure(ground, arguments.rounds, arguments.only, found))
+    finally:
+        # What was measured before a run was ended early is measured all the same.
+        about["machine"]["load_after"] = os.getloadavg()
+        lines = lines_of(found)
+        sys.stdout.write(f"{table(lines)}\n")
+        write(arguments.output, about, lines)
+        tell(f"written to {arguments.output}")
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments, `sizes` among them."""
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure ours beside raw programs.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="only cases in whose name this pattern is found")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT)
+    parser.add_argument("--folder", type=Path, default=None, help="where the stack and the bodies lie")
+    parser.add_argument("--seaweedfs", action="store_true", help="install SeaweedFS for this run, put beside ours")
+    for name, value in vars(Sizes()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+    found = parser.parse_args(words)
+    found.sizes = Sizes(**{name: getattr(found, name) for name in vars(Sizes())})
+    return found
+
+
+def _stop(*_: object) -> None:
+    # So that whoever ends a run early does not leave its stack behind.
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    main(parsed(sys.argv[1:]))

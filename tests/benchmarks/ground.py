@@ -1,0 +1,115 @@
+"""What benchmarks stand on: a live stack, its processes by name, folders, sizes, and memory that was touched before."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.figures import Measured
+from tests.benchmarks.path import Visitor
+from tests.benchmarks.processors import Reading
+from tests.benchmarks.wire import connected
+from tests.stacks import Stack, free_ports
+
+MIB = 1024 * 1024
+START_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much work one round does."""
+
+    documents: int = 40
+    """Uploads followed one by one, per client."""
+    stream: int = 200
+    small_puts: int = 200
+    large_mib: int = 256
+    gets: int = 400
+    corpus: int = 100_000
+    searches: int = 60
+    empties: int = 2000
+    touched_mib: int = 1024
+
+
+SMALLEST = Sizes(
+    documents=1, stream=2, small_puts=4, large_mib=1, gets=4, corpus=50, searches=2, empties=4, touched_mib=1
+)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Handed to every case. `folder` is on the file system that the elements lie on."""
+
+    stack: Stack
+    visitor: Visitor
+    folder: Path
+    sizes: Sizes
+    weed: Path | None = None
+    """The binary of SeaweedFS, when it was asked for."""
+
+    @property
+    def processes(self) -> dict[str, int]:
+        return {name: int(row["pid"]) for name, row in self.stack.status().items() if row.get("pid")}
+
+
+Work = Callable[[], Awaitable[Mapping[str, float]]]
+
+
+async def timed(case: str, who: str, servers: Mapping[str, int], work: Work) -> Measured:
+    """Do the work and say what it reached and who paid for it."""
+    roots = {**servers, "client": os.getpid()}
+    before = await asyncio.to_thread(Reading.of, roots)
+    values = await work()
+    after = await asyncio.to_thread(Reading.of, roots)
+    return Measured(case, who, values, after.since(before))
+
+
+def touch_memory(mib: int) -> None:
+    """Touch memory and give it back: a guest's first touch of a page may be a call to its host."""
+    held = bytearray(mib * MIB)
+    held[::4096] = b"\1" * len(range(0, len(held), 4096))
+
+
+@contextmanager
+def program(*command: str, log: Path) -> Iterator[int]:
+    """Run a program for the length of the block; yields its process id."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@asynccontextmanager
+async def raw_receiver(folder: Path) -> AsyncIterator[tuple[str, int]]:
+    """Run the raw program; yields its URL and process id."""
+    folder.mkdir(parents=True)  # noqa: ASYNC240 - before the clock runs
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "tests.benchmarks.raw_receiver", str(folder), str(port))
+    with program(*command, log=folder.with_suffix(".log")) as pid:
+        await answering(url)
+        yield url, pid
+
+
+async def answering(url: str, seconds: float = START_SECONDS) -> None:
+    """Wait until something listens at `url`."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            async with connected(url):
+                return
+        except OSError:
+            assert time.monotonic() < end, f"nothing listens at {url} after {seconds:g} s"
+            await asyncio.sleep(0.05)

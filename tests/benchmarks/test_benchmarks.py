@@ -1,0 +1,40 @@
+"""Every benchmark runs, at its smallest, on a live stack; what it measures is looked at by people alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.__main__ import cases, write
+from tests.benchmarks.figures import RAW, Measured, lines_of, percentile, table
+from tests.benchmarks.ground import SMALLEST, Ground
+from tests.benchmarks.path import a_text, sign_in
+from tests.stacks import Stack
+
+
+@pytest.fixture
+async def ground(stack: Stack, tmp_path: Path) -> Ground:
+    return Ground(stack, await sign_in(stack), tmp_path, SMALLEST)
+
+
+@pytest.mark.parametrize("name", sorted(cases()))
+async def test_a_benchmark_runs_at_its_smallest(ground: Ground, name: str) -> None:
+    found = await cases()[name](ground)
+    assert found
+    assert all(value > 0 for each in found for value in each.values.values())
+    assert all("client" in each.cpu_seconds for each in found)
+
+
+def test_the_table_sums_rounds_up_and_sets_ours_against_the_raw_program(tmp_path: Path) -> None:
+    measured = [Measured("c", who, {"x": value}, {"client": 1, "s": 2}) for who, value in (("ours", 2), (RAW, 4)) * 3]
+    ours, raw = lines_of(measured)
+    assert (ours.ratio, raw.ratio, ours.rounds, ours.cpu_server, ours.cpu_client) == (0.5, None, 3, 2, 1)
+    assert "0.50" in table([ours, raw])
+    write(tmp_path / "out" / "figures.json", {"command": []}, [ours, raw])
+    assert json.loads((tmp_path / "out" / "figures.json").read_bytes())["lines"][0]["median"] == 2
+
+
+def test_percentiles_are_of_what_was_measured() -> None:
+    assert (percentile([3, 1, 2], 0.5), percentile(range(100), 0.99)) == (2, 99)
+    assert len(a_text(7, 300)) == 300
+    assert a_text(7, 300).decode() != a_text(8, 300).decode()
