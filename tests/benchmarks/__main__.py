@@ -104,7 +104,8 @@ def write(path: Path, about: dict[str, Any], lines: Sequence[Line]) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Start a stack of its own, measure, print, write, stop."""
-    about: dict[str, Any] = {"command": sys.argv[1:], "machine": machine(), "sizes": vars(arguments.sizes)}
+    asked = {name: getattr(arguments, name) for name in ("rounds", "only", "seaweedfs")}
+    about: dict[str, Any] = {**asked, "machine": machine(), "sizes": vars(arguments.sizes)}
     found: list[Measured] = []
     try:
         with tempfile.TemporaryDirectory(prefix="artstore-benchmarks-", dir=arguments.folder) as folder:
