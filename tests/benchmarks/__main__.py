@@ -80,7 +80,11 @@ async def _round(ground: Ground, chosen: dict[str, Case], name: str, found: list
 def machine() -> dict[str, Any]:
     """Return what a reader has to know of the machine."""
     model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model" in line),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.processor(),
     )
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
