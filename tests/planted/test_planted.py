@@ -1,0 +1,63 @@
+"""Every guarantee has tests that miss it: with each planted bug its guards are red, and without any they are green."""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.planted.bugs import BUGS
+from tests.planted.planting import ROOT, Bug, Ran, copy_tree, plant, run
+
+AT_ONCE = 2
+GUARDS = sorted({guard for bug in BUGS for guard in bug.guards})
+Runs = dict[str, Future[Ran]]
+
+
+def infested(bug: Bug, base: Path) -> Ran:
+    """Run the bug's guards on a copy that has it."""
+    with tempfile.TemporaryDirectory(dir=base.parent, prefix=f"{bug.name.replace(' ', '-')}-") as folder:
+        tree = copy_tree(base, Path(folder) / "tree")
+        plant(bug, tree)
+        return run(bug.guards, tree)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_tree(ROOT, tmp_path_factory.mktemp("planted") / "clean")
+
+
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, base: Path) -> Iterator[Runs]:
+    """Start the runs of all bugs that are asked for, two at a time, in the order of their tests."""
+    asked = [item.callspec.params.get("bug") for item in request.session.items if hasattr(item, "callspec")]
+    executor = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield {bug.name: executor.submit(infested, bug, base) for bug in asked if isinstance(bug, Bug)}
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def test_there_are_at_least_twelve_and_each_has_its_name_and_its_guards() -> None:
+    assert len(BUGS) >= 12
+    assert len({bug.name for bug in BUGS}) == len(BUGS)
+    assert [bug.name for bug in BUGS if not bug.guards or not bug.sentence.endswith(".") or bug.old == bug.new] == []
+
+
+def test_without_a_bug_every_guard_is_green(base: Path) -> None:
+    ran = run(GUARDS, base)
+    assert (ran.red, ran.green) == (frozenset(), frozenset(GUARDS)), ran.output
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
+def test_a_planted_bug_turns_every_one_of_its_guards_red(bug: Bug, runs: Runs) -> None:
+    ran = runs[bug.name].result()
+    assert sorted(set(bug.guards) - ran.red) == [], f"{bug.sentence} Nobody noticed:\n{ran.output}"
+
+
+def test_a_bug_whose_place_has_changed_says_so(tmp_path: Path) -> None:
+    (tmp_path / "room.py").write_text("after = True\n", encoding="utf-8")
+    bug = Bug("moved", "It is gone.", "room.py", "before = True", "before = False", ("tests/x.py::test_x",))
+    with pytest.raises(AssertionError, match=r"'moved' can no longer be planted: its text stands 0 times in room\.py"):
+        plant(bug, tmp_path)
