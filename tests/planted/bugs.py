@@ -39,8 +39,8 @@ BUGS = (
         "event before the files",
         "The log tells of a document whose files are not in place yet.",
         "storage_agent/memory.py",
-        "            if number not in held:\n",
-        "            if number is not held:\n",
+        "            if number in held or waiting.lane in lanes:\n",
+        "            if waiting.lane in lanes:\n",
         (
             (
                 f"{AGENT}/test_outbox.py::"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("schemas", "producers", "stream_processors", "projections", "api_gateway", "storage_agent", "infra", "tests")
-RUN_SECONDS = 100
+RUN_SECONDS = 300
 SHOWN = 3000
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (tests/\S+?::\w+(?:::\w+)?)(?=\[| |$)", re.MULTILINE)
 
@@ -62,7 +62,7 @@ def plant(bug: Bug, tree: Path) -> None:
 def run(guards: Sequence[str], tree: Path) -> Ran:
     """Run tests in `tree`, whose modules are imported, not those that are installed."""
     command = [sys.executable, "-m", "pytest", "-q", "-rfEp", "--tb=no", "-p", "no:cacheprovider", *guards]
-    # The settings that say where a coverage, a hypothesis database or a stack is are not for the copy.
+    # What is set for this run, by pytest or for a stack, is not for the copy.
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("ARTSTORE_", "PYTEST_"))}  # noqa: TID251
     environment = {**kept, "PYTHONPATH": str(tree)}
     done = subprocess.run(

@@ -11,6 +11,8 @@ from tests.planted.bugs import BUGS
 from tests.planted.planting import ROOT, Bug, Ran, copy_tree, plant, run
 
 AT_ONCE = 2
+# A run ends by itself before this; the limit of every other test is too short for it on a machine that is busy.
+pytestmark = pytest.mark.timeout(700)
 GUARDS = sorted({guard for bug in BUGS for guard in bug.guards})
 Runs = dict[str, Future[Ran]]
 
