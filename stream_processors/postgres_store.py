@@ -1,6 +1,6 @@
 """Where sagas stand, in PostgreSQL: schema `saga`, created at the program's start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
@@ -20,12 +20,14 @@ INSERT INTO saga.saga (saga_id, version, kind, status, step, state, cause_id, ev
                        deadline_at, deadline_token, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (saga_id) DO NOTHING
+RETURNING saga_id
 """
 _UPDATE = """
 UPDATE saga.saga
 SET (version, kind, status, step, state, cause_id, event, headers, deadline_at, deadline_token, updated_at,
      deadline_fired_at) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL)
 WHERE saga_id = $1 AND version = $2::bigint - 1
+RETURNING saga_id
 """
 _FOLD = """
 INSERT INTO saga.saga (saga_id, version, kind, status, step, state, cause_id, event, headers,
@@ -62,19 +64,23 @@ class PostgresSagaStore:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
             await connection.execute(statements)
 
-    async def load(self, saga_id: str) -> Stored | None:
-        """Return where the saga stands."""
-        query = "SELECT saga_id, event, headers FROM saga.saga WHERE saga_id = $1"
+    async def load(self, saga_ids: Collection[str]) -> dict[str, Stored]:
+        """Return where the sagas stand."""
+        query = "SELECT saga_id, event, headers FROM saga.saga WHERE saga_id = ANY($1::uuid[])"
         async with translated_errors():
-            row = await self._pool.fetchrow(query, saga_id)
-        return None if row is None else _read(row)
+            rows = await self._pool.fetch(query, list(saga_ids))
+        return {str(row["saga_id"]): _read(row) for row in rows}
 
-    async def swap(self, stored: Stored) -> bool:
-        """Put `stored` in the place of its predecessor."""
-        statement = _INSERT if stored.version == 1 else _UPDATE
-        async with translated_errors():
-            tag: str = await self._pool.execute(statement, *_row(stored))
-        return tag.endswith(" 1")
+    async def swap(self, moved: Sequence[Stored]) -> frozenset[str]:
+        """Put each in the place of its predecessor."""
+        # Everybody locks rows in the same order, so that two processors with the same sagas never wait in a circle.
+        ordered = sorted(moved, key=lambda stored: stored.saga_id)
+        begun = [_row(stored) for stored in ordered if stored.version == 1]
+        continued = [_row(stored) for stored in ordered if stored.version > 1]
+        async with translated_errors(), self._pool.acquire() as connection, connection.transaction():
+            won = await connection.fetchmany(_INSERT, begun) if begun else []
+            won += await connection.fetchmany(_UPDATE, continued) if continued else []
+        return frozenset(str(row["saga_id"]) for row in won)
 
     async def position(self, partition: int) -> int:
         """Return the next offset to fold."""

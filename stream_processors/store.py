@@ -1,6 +1,6 @@
 """Where sagas stand: their last event with its outputs, changed by compare-and-swap; the seam and its double."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, Self
@@ -49,12 +49,15 @@ class Stored:
 class SagaStore(Protocol):
     """Every method raises DatabaseUnavailable when the store is away; each can be called again then."""
 
-    async def load(self, saga_id: str) -> Stored | None:
-        """Return where the saga stands."""
+    async def load(self, saga_ids: Collection[str]) -> dict[str, Stored]:
+        """Return where those of these sagas stand that are known, by their ids."""
         ...
 
-    async def swap(self, stored: Stored) -> bool:
-        """Put `stored` in the place of its predecessor (version - 1, or none); False: something else stands there."""
+    async def swap(self, moved: Sequence[Stored]) -> frozenset[str]:
+        """Put each in the place of its predecessor (version - 1, or none), all in one transaction.
+
+        At most one version per saga. Return the sagas that moved; for the others something else stands there.
+        """
         ...
 
     async def position(self, partition: int) -> int:
@@ -88,17 +91,15 @@ class MemorySagaStore:
     positions: dict[int, int] = field(default_factory=dict)
     reminded: dict[tuple[str, int], datetime] = field(default_factory=dict)
 
-    async def load(self, saga_id: str) -> Stored | None:
-        """Return where the saga stands."""
-        return self.rows.get(saga_id)
+    async def load(self, saga_ids: Collection[str]) -> dict[str, Stored]:
+        """Return where the sagas stand."""
+        return {saga_id: self.rows[saga_id] for saga_id in saga_ids if saga_id in self.rows}
 
-    async def swap(self, stored: Stored) -> bool:
-        """Put `stored` in the place of its predecessor."""
-        current = self.rows.get(stored.saga_id)
-        if (current.version if current else 0) != stored.version - 1:
-            return False
-        self.rows[stored.saga_id] = stored
-        return True
+    async def swap(self, moved: Sequence[Stored]) -> frozenset[str]:
+        """Put each in the place of its predecessor."""
+        won = [stored for stored in moved if self._version(stored.saga_id) == stored.version - 1]
+        self.rows.update({stored.saga_id: stored for stored in won})
+        return frozenset(stored.saga_id for stored in won)
 
     async def position(self, partition: int) -> int:
         """Return the next offset to fold."""
@@ -122,6 +123,9 @@ class MemorySagaStore:
     async def open_sagas(self) -> int:
         """Return how many sagas have not ended."""
         return sum(row.event.status not in TERMINAL for row in self.rows.values())
+
+    def _version(self, saga_id: str) -> int:
+        return self.rows[saga_id].version if saga_id in self.rows else 0
 
     def _due_at(self, row: Stored, now: datetime, again: timedelta) -> datetime | None:
         deadline = row.event.deadline_at

@@ -1,10 +1,10 @@
-"""The one guarded handler: nothing leaves it but a handled record, a dead letter, or the end of the process."""
+"""The one guarded handler: nothing leaves it but handled records, dead letters, or the end of the process."""
 
 import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,22 +25,22 @@ DECIDE_SECONDS = 60.0
 FOLD_SECONDS = 900.0
 PAUSE_SECONDS_FIRST = 0.1
 PAUSE_SECONDS_MAX = 5.0
-# A record in work when the process is told to stop has this long to be finished; then it is handled again later.
+# A batch in work when the process is told to stop has this long to be finished; then it is handled again later.
 LAST_SECONDS = 4.0
 HARD_EXIT = 70
 
-Handle = Callable[[Received], Awaitable[None]]
+Handle = Callable[[Sequence[Received]], Awaitable[None]]
 
 
 def exit_at_once(code: int) -> None:
-    """End the process without any commit, so that the record in work is read again."""
+    """End the process without any commit, so that the batch in work is read again."""
     flush_telemetry()
     os._exit(code)
 
 
 @dataclass
 class Guard:
-    """Stands between Faust, which acknowledges whatever leaves its loop, and the decider."""
+    """Stands between the reading of the inbox and the decider."""
 
     handle: Handle
     gate: FoldGate
@@ -49,16 +49,17 @@ class Guard:
     exit: Callable[[int], None] = exit_at_once
     last_seconds: float = LAST_SECONDS
 
-    async def take(self, record: RawRecord) -> None:
-        """Handle one record and return; its offset may be committed then.
+    async def take(self, records: Sequence[RawRecord]) -> None:
+        """Handle a batch; once this returns or is cancelled, every record of it may be acknowledged.
 
-        Cancelled, it finishes the record first. What it can neither finish nor understand ends the process.
+        Cancelled, it finishes the batch first. What it can neither finish nor understand ends the process.
         """
-        work = asyncio.create_task(self._watched(record))
+        for record in records:
+            self.metrics.records_read.labels(record.topic).inc()
+        work = asyncio.create_task(self._watched(records))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
-            # Faust would commit the record that it cancels, and may cancel more than once.
             await self._finished(work)
             raise
 
@@ -70,23 +71,35 @@ class Guard:
         if not work.done() or work.cancelled():
             self.exit(HARD_EXIT)
 
-    async def _watched(self, record: RawRecord) -> None:
+    async def _watched(self, records: Sequence[RawRecord]) -> None:
         try:
-            await self._taken(record)
-        except Exception:
+            await self._taken(records)
+        except Exception as error:
             log = structlog.get_logger("artstore.processor")
+            if len(records) > 1:
+                # What stands before the culprit is done, and the log names the one that it is.
+                log.warning("batch_not_handled", records=len(records), error=repr(error))
+                for record in records:
+                    await self._watched([record])
+                return
+            record = records[0]
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             log.critical("record_not_handled", **place, exc_info=True)
             self.exit(HARD_EXIT)
 
-    async def _taken(self, record: RawRecord) -> None:
-        self.metrics.records_read.labels(record.topic).inc()
-        try:
-            received = _understood(record)
-        except Malformed as error:
-            await self._insist(partial(self._bury, record, error))
-        else:
+    async def _taken(self, records: Sequence[RawRecord]) -> None:
+        received: list[Received] = []
+        poison: list[tuple[RawRecord, Malformed]] = []
+        for record in records:
+            try:
+                received.append(_understood(record))
+            except Malformed as error:
+                poison.append((record, error))
+        # A topic of dead letters that is away keeps the batch from being acknowledged, not its sagas from moving.
+        if received:
             await self._insist(partial(self._decide, received))
+        for buried, why in poison:
+            await self._insist(partial(self._bury, buried, why))
 
     async def _bury(self, record: RawRecord, error: Malformed) -> None:
         await self.publisher.publish(dead_letter(record, error, GROUP))
@@ -94,9 +107,10 @@ class Guard:
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         structlog.get_logger("artstore.processor").error("dead_letter", **place, cause=error.code, detail=error.detail)
 
-    async def _decide(self, received: Received) -> None:
+    async def _decide(self, received: Sequence[Received]) -> None:
         async with asyncio.timeout(FOLD_SECONDS):
-            await self.gate.ensure(received.position.partition)
+            for partition in {one.position.partition for one in received}:
+                await self.gate.ensure(partition)
         async with asyncio.timeout(DECIDE_SECONDS):
             await self.handle(received)
 

@@ -1,21 +1,31 @@
-"""Faust in its restricted profile: it brings inbox records to the guard one by one and commits behind it."""
+"""Faust in its restricted profile: it shares out and reads the inbox; batches and acknowledgements are our own."""
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faust
+import structlog
 from faust.contrib.asgi import bind_to_running_loop
+from faust.transport.consumer import Consumer
+from faust.types import TP
+from faust.types.tuples import Message
 
 from infra.runtime.settings_sections import KafkaSettings
+from schemas.dead_letters import RawRecord
 from schemas.topics import SAGA_INBOX
 from stream_processors.fold import GROUP, FoldGate
 from stream_processors.runtime.guard import Guard
 
 SESSION_SECONDS = 10.0
 HEARTBEAT_SECONDS = 3.0
-COMMIT_SECONDS = 1.0
+# No more than this stands between the reading and the deciding, and no more is decided at once.
+BATCH_RECORDS = 200
+COMMIT_SECONDS = 5.0
+# The guard finishes its batch or ends the process in less; then the batch is acknowledged.
+LAST_BATCH_SECONDS = 7.0
 # A handler insists for as long as a server is away; the group must not take that for a dead member.
 POLL_SECONDS = 86_400.0
 STOP_SECONDS = 6.0
@@ -33,6 +43,7 @@ class Worker:
         self._guard = guard
         self._gate = gate
         self._assigned = False
+        self._read: asyncio.Queue[Message] = asyncio.Queue(BATCH_RECORDS)
         self._app = self._declared(kafka, folder)
 
     @property
@@ -44,13 +55,54 @@ class Worker:
         """Work until cancelled, then stop within a bound; FaustEndedError when Faust ends by itself."""
         bind_to_running_loop(self._app)
         self._app.finalize()
+        working = asyncio.create_task(self._work())
+        ended = asyncio.create_task(self._ended())
         try:
-            await self._app.start()
-            await self._app.wait_until_stopped()
+            await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+            ended.result()
             raise FaustEndedError from self._app.crash_reason
         finally:
+            ended.cancel()
+            working.cancel()
+            await asyncio.wait({working}, timeout=LAST_BATCH_SECONDS)
             # Faust may hang here: what is not committed then is read again, and the lifecycle ends the process.
             await asyncio.wait({asyncio.create_task(self._app.stop())}, timeout=STOP_SECONDS)
+
+    async def _ended(self) -> None:
+        await self._app.start()
+        await self._app.wait_until_stopped()
+
+    async def _work(self) -> None:
+        """Decide at once on all that has been read meanwhile, and acknowledge it; nothing waits for a batch to fill."""
+        while True:
+            batch = [await self._read.get()]
+            while len(batch) < BATCH_RECORDS and not self._read.empty():
+                batch.append(self._read.get_nowait())
+            # What was read before the group changed is read again by whoever has its partition now.
+            batch = [message for message in batch if self._is_ours(message)]
+            if batch:
+                try:
+                    await self._guard.take(cast("list[RawRecord]", batch))
+                finally:
+                    # The guard lets go of a batch only when it is done, also when it is cancelled.
+                    await self._acknowledge(batch)
+
+    def _is_ours(self, message: Message) -> bool:
+        return bool(message.generation_id == self._app.consumer_generation_id)
+
+    async def _acknowledge(self, batch: Sequence[Message]) -> None:
+        """Commit what is done. A commit that fails costs nothing but repeats: the next one says more."""
+        offsets = next_offsets([message for message in batch if self._is_ours(message)])
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                # Not the commit of Faust's own bookkeeping, which acknowledges what it skips: see decision 11.
+                await cast("Consumer", self._app.consumer)._commit(offsets)  # noqa: SLF001
+        except TimeoutError:
+            structlog.get_logger("artstore.processor").warning("commit_not_confirmed", partitions=len(offsets))
 
     def _declared(self, kafka: KafkaSettings, folder: Path) -> faust.App:
         for name in ("faust", "mode"):
@@ -60,17 +112,16 @@ class Worker:
         app.boot_strategy.enable_web = False
         # Outputs go through our own publisher; Faust's producer would never be used.
         app.boot_strategy.enable_kafka_producer = False
-        inbox = app.topic(
-            SAGA_INBOX, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
-        )
-        app.agent(inbox, concurrency=1, name="decider")(self._decide)
+        raw: dict[str, Any] = dict.fromkeys(("key_serializer", "value_serializer"), "raw")
+        inbox = app.topic(SAGA_INBOX, key_type=bytes, value_type=bytes, allow_empty=True, acks=False, **raw)
+        app.agent(inbox, concurrency=1, name="reader")(self._reader)
         app.on_partitions_assigned.connect(self._on_assigned)
         app.on_partitions_revoked.connect(self._on_revoked)
         return app
 
-    async def _decide(self, stream: faust.StreamT[bytes]) -> None:
+    async def _reader(self, stream: faust.StreamT[bytes]) -> None:
         async for event in stream.events():
-            await self._guard.take(event.message)
+            await self._read.put(event.message)
 
     async def _on_assigned(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - a signal's arguments
         self._gate.forget()
@@ -79,6 +130,11 @@ class Worker:
     async def _on_revoked(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - a signal's arguments
         self._gate.forget()
         self._assigned = False
+
+
+def next_offsets(done: Sequence[Message]) -> Mapping[TP, int]:
+    """Return what to commit per partition once these records are done; they stand in the order of their reading."""
+    return {message.tp: message.offset + 1 for message in done}
 
 
 def _profile(kafka: KafkaSettings, folder: Path) -> dict[str, Any]:
@@ -95,7 +151,6 @@ def _profile(kafka: KafkaSettings, folder: Path) -> dict[str, Any]:
         "broker_heartbeat_interval": HEARTBEAT_SECONDS,
         "broker_request_timeout": max(kafka.request_timeout_seconds, 2 * SESSION_SECONDS),
         "broker_max_poll_interval": POLL_SECONDS,
-        "broker_commit_interval": COMMIT_SECONDS,
         "consumer_auto_offset_reset": "earliest",
         "stream_wait_empty": False,
         "table_standby_replicas": 0,

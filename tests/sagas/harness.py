@@ -57,9 +57,14 @@ class World:
     delivered: int = 0
 
     async def deliver(self, message: Message) -> None:
-        self.delivered += 1
+        await self.deliver_at_once([message])
+
+    async def deliver_at_once(self, messages: Sequence[Message]) -> None:
+        """Deliver all in one batch."""
         decider = Decider(self.store, self.log, is_signed, Given())
-        await decider.handle(Received(message, Position(SAGA_INBOX, 0, self.delivered)))
+        places = [Position(SAGA_INBOX, 0, self.delivered + n) for n in range(1, len(messages) + 1)]
+        self.delivered += len(messages)
+        await decider.handle([Received(*one) for one in zip(messages, places, strict=True)])
 
     async def deliver_all(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -72,9 +77,7 @@ class World:
         await self.store.fold(0, [Stored.read(record) for record in records], len(records))
 
     async def event(self, saga_id: str) -> SagaAdvanced:
-        stored = await self.store.load(saga_id)
-        assert stored is not None
-        return stored.event
+        return (await self.store.load([saga_id]))[saga_id].event
 
 
 async def sent_by(messages: Sequence[Message]) -> set[tuple[str, bytes, bytes]]:

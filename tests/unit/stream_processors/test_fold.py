@@ -12,7 +12,7 @@ from schemas.topics import SAGA_EVENT
 from stream_processors.fold import Folder, FoldGate
 from stream_processors.store import MemorySagaStore, Stored
 from tests.builders import an_upload_request
-from tests.contracts.test_saga_store import versions_of_a_saga
+from tests.contracts.test_saga_store import loaded, versions_of_a_saga
 from tests.unit.stream_processors.doubles import MemoryReader, Raw
 
 
@@ -28,7 +28,7 @@ def folder(reader: MemoryReader, store: MemorySagaStore, publisher: MemoryPublis
 async def test_an_empty_store_learns_everything_that_the_topic_tells() -> None:
     store, versions = MemorySagaStore(), versions_of_a_saga()
     await folder(log_of(*versions), store).bring_forward(4)
-    assert await store.load(versions[0].saga_id) == versions[-1]
+    assert await loaded(store, versions[0].saga_id) == versions[-1]
     assert await store.position(4) == 3
 
 
@@ -37,7 +37,7 @@ async def test_what_was_folded_before_is_not_read_again() -> None:
     store = MemorySagaStore(positions={4: 2})
     reader = log_of(*versions)
     await folder(reader, store).bring_forward(4)
-    assert await store.load(versions[0].saga_id) == versions[-1]
+    assert await loaded(store, versions[0].saga_id) == versions[-1]
     await folder(reader, store).bring_forward(4)
     assert await store.position(4) == 3
 
@@ -45,7 +45,7 @@ async def test_what_was_folded_before_is_not_read_again() -> None:
 async def test_a_topic_that_was_made_anew_is_read_from_its_beginning() -> None:
     store, versions = MemorySagaStore(positions={4: 900}), versions_of_a_saga()
     await folder(log_of(*versions), store).bring_forward(4)
-    assert await store.load(versions[0].saga_id) == versions[-1]
+    assert await loaded(store, versions[0].saga_id) == versions[-1]
 
 
 async def test_a_topic_that_begins_later_than_the_position_is_read_from_where_it_begins() -> None:
@@ -59,7 +59,7 @@ async def test_rubbish_in_the_topic_becomes_a_dead_letter_and_the_rest_is_folded
     reader = log_of(*versions)
     reader.records.append(Raw(SAGA_EVENT, 4, 3, b"k", b"rubbish"))
     await folder(reader, store, publisher).bring_forward(4)
-    assert await store.load(versions[0].saga_id) == versions[-1]
+    assert await loaded(store, versions[0].saga_id) == versions[-1]
     (letter,) = publisher.records
     assert (letter.topic, letter.value) == (f"{SAGA_EVENT}.dlq.v1", b"rubbish")
     assert (letter.headers["dl_cause"], letter.headers["dl_source_offset"]) == ("undecodable_record", "3")

@@ -1,7 +1,7 @@
 """The guarded handler: a record is handled, buried, insisted upon, or ends the process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -43,11 +43,11 @@ class Bench:
         gate = FoldGate(Folder(MemorySagaStore(), self.publisher, self.reader))
         self.guard = Guard(self.handle, gate, self.publisher, Metrics(), self.exits.append)
 
-    async def handle(self, received: Received) -> None:
+    async def handle(self, batch: Sequence[Received]) -> None:
         await self.released.wait()
         if self.script:
             raise self.script.pop(0)
-        self.handled.append(received)
+        self.handled += batch
 
 
 def an_inbox_record() -> Raw:
@@ -56,7 +56,7 @@ def an_inbox_record() -> Raw:
 
 async def test_a_record_is_decoded_folded_for_and_handled() -> None:
     bench = Bench()
-    await bench.guard.take(an_inbox_record())
+    await bench.guard.take([an_inbox_record()])
     assert [received.position.offset for received in bench.handled] == [7]
     assert (bench.reader.opened, bench.exits, bench.publisher.records) == (1, [], [])
 
@@ -74,8 +74,8 @@ async def test_a_record_is_decoded_folded_for_and_handled() -> None:
 )
 async def test_what_cannot_be_understood_is_buried_whole_and_life_goes_on(spoil: Callable[[Raw], Raw]) -> None:
     bench, poison = Bench(), spoil(an_inbox_record())
-    await bench.guard.take(poison)
-    await bench.guard.take(an_inbox_record())
+    await bench.guard.take([poison])
+    await bench.guard.take([an_inbox_record()])
     (letter,) = bench.publisher.records
     assert letter.topic == f"{SAGA_INBOX}.dlq.v1"
     assert (letter.key, letter.value) == (poison.key or b"", poison.value or b"")
@@ -86,7 +86,7 @@ async def test_what_cannot_be_understood_is_buried_whole_and_life_goes_on(spoil:
 
 async def test_headers_of_any_bytes_are_no_reason_to_refuse_a_record() -> None:
     bench, raw = Bench(), an_inbox_record()
-    await bench.guard.take(replace(raw, headers=(("traceparent", b"\xff"), ("empty", None))))
+    await bench.guard.take([replace(raw, headers=(("traceparent", b"\xff"), ("empty", None)))])
     assert (len(bench.handled), bench.publisher.records, bench.exits) == (1, [], [])
 
 
@@ -101,9 +101,9 @@ async def test_a_message_for_no_saga_or_with_impossible_ids_and_times_is_buried(
         request.model_copy(update={"document_id": "\x00"}),
     ]
     for message in spoilt:
-        await bench.guard.take(Raw.holding(message))
+        await bench.guard.take([Raw.holding(message)])
     elsewhere = encode(request)
-    await bench.guard.take(Raw(SAGA_EVENT, 0, 0, elsewhere.key, elsewhere.value))
+    await bench.guard.take([Raw(SAGA_EVENT, 0, 0, elsewhere.key, elsewhere.value)])
     assert len(bench.publisher.records) == 5
     assert bench.handled == []
 
@@ -111,34 +111,34 @@ async def test_a_message_for_no_saga_or_with_impossible_ids_and_times_is_buried(
 async def test_a_dead_letter_is_insisted_upon_while_the_log_is_away() -> None:
     bench = Bench()
     bench.publisher.fail(2)
-    await bench.guard.take(Raw(SAGA_INBOX, 0, 1, b"k", b"rubbish"))
+    await bench.guard.take([Raw(SAGA_INBOX, 0, 1, b"k", b"rubbish")])
     assert (len(bench.publisher.records), bench.exits) == (1, [])
 
 
 async def test_what_may_pass_is_tried_again_in_place_and_nothing_is_buried() -> None:
     bench = Bench(script=[LogUnavailable(), TimeoutError(), LogUnavailable()])
-    await bench.guard.take(an_inbox_record())
+    await bench.guard.take([an_inbox_record()])
     assert (len(bench.handled), bench.publisher.records, bench.exits) == (1, [], [])
     assert bench.reader.opened == 1
 
 
 async def test_after_the_database_was_away_its_partition_is_folded_again() -> None:
     bench = Bench(script=[DatabaseUnavailable()])
-    await bench.guard.take(an_inbox_record())
+    await bench.guard.take([an_inbox_record()])
     assert (len(bench.handled), bench.reader.opened) == (1, 2)
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), Malformed("not from the record")], ids=str)
 async def test_anything_unexpected_ends_the_process_and_leaves_the_record(error: Exception) -> None:
     bench = Bench(script=[error])
-    await bench.guard.take(an_inbox_record())
+    await bench.guard.take([an_inbox_record()])
     assert (bench.exits, bench.handled, bench.publisher.records) == ([HARD_EXIT], [], [])
 
 
 async def test_a_cancelled_handler_finishes_its_record_first() -> None:
     bench = Bench()
     bench.released.clear()
-    taking = asyncio.create_task(bench.guard.take(an_inbox_record()))
+    taking = asyncio.create_task(bench.guard.take([an_inbox_record()]))
     await asyncio.sleep(0.01)
     taking.cancel()
     await asyncio.sleep(0.01)
@@ -152,7 +152,7 @@ async def test_a_cancelled_handler_that_cannot_finish_ends_the_process_before_it
     bench = Bench()
     bench.guard.last_seconds = 0.05
     bench.released.clear()
-    taking = asyncio.create_task(bench.guard.take(an_inbox_record()))
+    taking = asyncio.create_task(bench.guard.take([an_inbox_record()]))
     await asyncio.sleep(0.01)
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -164,7 +164,7 @@ async def test_a_cancelled_handler_that_cannot_finish_ends_the_process_before_it
 async def test_a_handler_that_is_cancelled_again_and_again_finishes_its_record_first() -> None:
     bench = Bench()
     bench.released.clear()
-    taking = asyncio.create_task(bench.guard.take(an_inbox_record()))
+    taking = asyncio.create_task(bench.guard.take([an_inbox_record()]))
     for _ in range(3):
         await asyncio.sleep(0.01)
         taking.cancel()
@@ -180,7 +180,7 @@ async def test_a_message_that_no_saga_could_tell_in_one_record_is_buried() -> No
     bench, request = Bench(), an_upload_request()
     actor = request.meta.actor.model_copy(update={"full_name": "n" * 700_000})
     large = request.model_copy(update={"meta": request.meta.model_copy(update={"actor": actor})})
-    await bench.guard.take(Raw.holding(large))
+    await bench.guard.take([Raw.holding(large)])
     assert (len(bench.publisher.records), bench.handled, bench.exits) == (1, [], [])
 
 
@@ -215,6 +215,22 @@ async def test_no_bytes_whatever_end_the_process(data: st.DataObject) -> None:
     noise = data.draw(st.binary(max_size=8))
     spoilt = data.draw(st.sampled_from([whole[:cut], whole[:at] + noise + whole[at + len(noise) :], whole + noise]))
     bench = Bench()
-    await bench.guard.take(Raw(SAGA_INBOX, 0, 0, an_inbox_record().key, spoilt))
+    await bench.guard.take([Raw(SAGA_INBOX, 0, 0, an_inbox_record().key, spoilt)])
     assert bench.exits == []
     assert len(bench.publisher.records) + len(bench.handled) == 1
+
+
+async def test_poison_in_the_middle_of_a_batch_is_buried_and_the_others_are_handled_together() -> None:
+    bench = Bench()
+    poison = Raw(SAGA_INBOX, 2, 8, b"k", b"rubbish")
+    whole = [Raw.holding(an_upload_request(), offset=n, partition=2) for n in (7, 9)]
+    await bench.guard.take([whole[0], poison, whole[1]])
+    assert [received.position.offset for received in bench.handled] == [7, 9]
+    assert [letter.value for letter in bench.publisher.records] == [b"rubbish"]
+    assert bench.exits == []
+
+
+async def test_an_unexpected_error_in_a_batch_is_looked_for_record_by_record_and_ends_the_process() -> None:
+    bench = Bench(script=[ValueError("one of them"), ValueError("the first")])
+    await bench.guard.take([Raw.holding(an_upload_request(), offset=n) for n in (7, 8)])
+    assert bench.exits == [HARD_EXIT]
