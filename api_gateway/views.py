@@ -83,11 +83,15 @@ class PostgresViews:
 
 
 async def _bounded(question: Awaitable[Seen]) -> Seen:
+    asked = asyncio.ensure_future(question)
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await question
-    except TimeoutError as error:
-        raise DatabaseUnavailable from error
+        await asyncio.wait({asked}, timeout=ANSWER_SECONDS)
+        if not asked.done():
+            raise DatabaseUnavailable
+        return asked.result()
+    finally:
+        # Not awaited: the driver gives a silent server's connection back only after its own, longer limit.
+        asked.cancel()
 
 
 def _page(kind: type[Shown], found: Listed[Seen], show: Callable[[Seen], Shown]) -> Page[Shown]:
