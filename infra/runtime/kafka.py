@@ -9,13 +9,14 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from infra.runtime.kafka_errors import milliseconds, translated_errors
-from infra.runtime.kafka_topics import apply_topics, check_topics, ping, require_topics
+from infra.runtime.kafka_topics import apply_topics, check_topics, committed_offsets, ping, require_topics
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.errors import LogUnavailable
 
 __all__ = [
     "apply_topics",
     "check_topics",
+    "committed_offsets",
     "open_producer",
     "open_reader",
     "partition_for",

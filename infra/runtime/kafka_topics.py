@@ -68,6 +68,13 @@ async def ping(settings: KafkaSettings) -> str | None:
     return None
 
 
+async def committed_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
+    """Return what `group` has acknowledged of `topic`: the next offset of each partition of which it has any."""
+    async with _admin(settings) as admin:
+        told = await admin.list_consumer_group_offsets(group)
+    return {place.partition: one.offset for place, one in told.items() if place.topic == topic and one.offset >= 0}
+
+
 def declared_config(topic: Topic, replication_factor: int) -> dict[str, str]:
     """Return what the broker must hold for `topic`.
 

@@ -13,11 +13,13 @@ from faust.transport.consumer import Consumer
 from faust.types import TP
 from faust.types.tuples import Message
 
+from infra.runtime.kafka import committed_offsets
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.dead_letters import RawRecord
 from schemas.topics import SAGA_INBOX
 from stream_processors.fold import GROUP, FoldGate
 from stream_processors.runtime.guard import Guard
+from stream_processors.runtime.progress import Progress, Verdict
 
 SESSION_SECONDS = 10.0
 HEARTBEAT_SECONDS = 3.0
@@ -42,7 +44,11 @@ class Worker:
         """Take where the log is, a folder that Faust wants for itself, and what handles the records."""
         self._guard = guard
         self._gate = gate
+        self._kafka = kafka
         self._assigned = False
+        # Grows with every change of what is ours: what was begun before is not acknowledged after it.
+        self._share = 0
+        self._progress = Progress()
         self._read: asyncio.Queue[Message] = asyncio.Queue(BATCH_RECORDS)
         self._app = self._declared(kafka, folder)
 
@@ -80,23 +86,29 @@ class Worker:
             batch = [await self._read.get()]
             while len(batch) < BATCH_RECORDS and not self._read.empty():
                 batch.append(self._read.get_nowait())
-            # What was read before the group changed is read again by whoever has its partition now.
-            batch = [message for message in batch if self._is_ours(message)]
+            share = self._share
+            batch = [message for message in batch if await self._is_next(message)]
             if batch:
                 try:
                     await self._guard.take(cast("list[RawRecord]", batch))
                 finally:
                     # The guard lets go of a batch only when it is done, also when it is cancelled.
-                    await self._acknowledge(batch)
+                    if share == self._share:
+                        await self._acknowledge(batch)
 
-    def _is_ours(self, message: Message) -> bool:
-        return bool(message.generation_id == self._app.consumer_generation_id)
+    async def _is_next(self, message: Message) -> bool:
+        verdict = self._progress.judge(message.tp, message.offset)
+        if verdict is Verdict.SEEK:
+            first = self._progress.next(message.tp)
+            log = structlog.get_logger("artstore.processor")
+            log.warning("read_again", partition=message.partition, first=first, instead_of=message.offset)
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await cast("Consumer", self._app.consumer).seek(message.tp, first)
+        return verdict is Verdict.TAKE
 
     async def _acknowledge(self, batch: Sequence[Message]) -> None:
         """Commit what is done. A commit that fails costs nothing but repeats: the next one says more."""
-        offsets = next_offsets([message for message in batch if self._is_ours(message)])
-        if not offsets:
-            return
+        offsets = next_offsets(batch)
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 # Not the commit of Faust's own bookkeeping, which acknowledges what it skips: see decision 11.
@@ -123,13 +135,22 @@ class Worker:
         async for event in stream.events():
             await self._read.put(event.message)
 
-    async def _on_assigned(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - a signal's arguments
-        self._gate.forget()
+    async def _on_assigned(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401 - a signal's arguments
+        assigned = cast("set[TP]", arguments[1])
+        self._leave_share()
+        # Whoever had these partitions before is refused by now: this is the last word about them.
+        known = await committed_offsets(self._kafka, GROUP, SAGA_INBOX)
+        self._progress.begin({place: known.get(place.partition, 0) for place in assigned if place.topic == SAGA_INBOX})
         self._assigned = True
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - a signal's arguments
-        self._gate.forget()
+        self._leave_share()
+
+    def _leave_share(self) -> None:
+        self._share += 1
         self._assigned = False
+        self._progress.forget()
+        self._gate.forget()
 
 
 def next_offsets(done: Sequence[Message]) -> Mapping[TP, int]:
