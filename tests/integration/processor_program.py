@@ -81,6 +81,8 @@ def processor(settings: Settings, home: Path, dsn: str | None = None, **extra: s
         "ARTSTORE_POSTGRES__DSN": dsn or settings.postgres.required_dsn(),
         "ARTSTORE_PROCESSOR__PORT": str(free_ports(1)[0]),
         "ARTSTORE_PROCESSOR__DEADLINE_SCAN_SECONDS": "0.2",
+        # Nobody extracts texts here: on a busy machine the deadline of a text would pass meanwhile.
+        "ARTSTORE_PROCESSOR__TEXT_DEADLINE_SECONDS": "3600",
         **extra,
     }
     program = Program(home, environment)

@@ -97,6 +97,10 @@ async def test_an_account_is_made_for_a_request_with_the_installations_signature
     assert [e.status for e in events_of(tail.messages, signed.meta.aggregate_id)] == ["failed", "succeeded"]
 
 
+def letters_of(tail: Tail) -> list[tuple[bytes, dict[str, bytes]]]:
+    return [(value, headers) for topic, value, headers in tail.values if topic == dead_letters(SAGA_INBOX)]
+
+
 async def test_poison_in_every_partition_is_buried_and_life_goes_on(publisher: KafkaPublisher, tail: Tail) -> None:
     poison = [Record(SAGA_INBOX, f"poison-{n}".encode(), b"\x00rubbish", {"from": "nobody"}) for n in range(24)]
     requests = [a_request() for _ in range(24)]
@@ -104,8 +108,8 @@ async def test_poison_in_every_partition_is_buried_and_life_goes_on(publisher: K
         await publisher.publish(record)
         await request_upload(publisher, request)
     sagas = [request.meta.aggregate_id for request in requests]
-    await tail.until(lambda seen: len(events_of(seen, *sagas)) == 24)
-    letters = [(value, headers) for topic, value, headers in tail.values if topic == dead_letters(SAGA_INBOX)]
+    await tail.until(lambda seen: len(events_of(seen, *sagas)) == 24 and len(letters_of(tail)) >= 24)
+    letters = letters_of(tail)
     assert [value for value, _ in letters] == [b"\x00rubbish"] * 24
     assert {headers["from"] for _, headers in letters} == {b"nobody"}
     assert {headers["dl_cause"] for _, headers in letters} == {b"unknown_schema"}
