@@ -163,8 +163,10 @@ async def _nginx(binary: str, folder: Path, pieces: Iterable[bytes]) -> AsyncIte
     with (folder / "body").open("wb") as file:
         file.writelines(pieces)
     [port] = free_ports(1)
+    # As root its workers would be nobody, who may not look into our folder.
+    user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;\n"
+        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;\n"
         f"events {{}}\nhttp {{ access_log off; sendfile on; keepalive_requests 1000000; client_body_temp_path {folder};"
         f" server {{ listen 127.0.0.1:{port}; root {folder}; }} }}\n",
         encoding="utf-8",
