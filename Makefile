@@ -8,7 +8,7 @@ BINARY := --only-binary :all: $(if $(filter aarch64 arm64,$(shell uname -sm)),$(
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run stop test fire bench check image format clean
+.PHONY: help run stop test planted fire bench check image format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ stop: ## stop everything that `make run` has started
 
 test: $(VENV)/.dev ## run every test, on real Kafka, PostgreSQL and Valkey
 	@$(BIN)/python -m pytest $(ARGS)
+
+planted: $(VENV)/.dev ## plant bugs in copies of the code, one by one, and see the tests notice each (also in make test)
+	@$(BIN)/python -m pytest -v --no-header tests/planted $(ARGS)
 
 fire: $(VENV)/.dev ## kill and stop everything in turn under uploads, and reckon: SEED=n ROUNDS=n
 	@$(BIN)/python -m tests.campaigns.fire $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))

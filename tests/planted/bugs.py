@@ -7,6 +7,10 @@ CRASHES = f"{AGENT}/test_crashes.py::test_a_power_cut_at_any_step_that_forgets_a
 CRASHES += "_acknowledged"
 SECURITY = "tests/unit/runtime/test_security.py"
 SAGAS = "tests/sagas"
+BATCH_CRASHES = f"{SAGAS}/test_batches.py::test_a_crash_at_any_record_inside_a_batch_costs_nothing"
+EVENTS_OUT = "await _all(self._publisher.publish(stored.record) for stored in moved)\n"
+OUTPUTS_OUT = "await _all(self._one_after_another([as_record(o) for o in stored.event.outputs]) for stored in moved)\n"
+GUARD = "tests/unit/stream_processors/test_guard.py"
 
 BUGS = (
     Bug(
@@ -71,8 +75,8 @@ BUGS = (
         "a record decided twice",
         "A record that is delivered again after a crash does not send again what the crash cut off.",
         "stream_processors/decider.py",
-        "if current is not None and current.event.cause_id == message.meta.event_id:",
-        "if current is not None and not message.meta.event_id:",
+        "if current is not None and current.event.cause_id == received.message.meta.event_id:",
+        "if current is not None and not received.message.meta.event_id:",
         (
             (
                 f"{SAGAS}/test_every_step_failed.py::"
@@ -81,12 +85,74 @@ BUGS = (
         ),
     ),
     Bug(
+        "a repeat sends nothing",
+        "The decider knows a record that comes again, and takes for granted that all that follows from it went out.",
+        "stream_processors/decider.py",
+        "                    moved.append(current)\n",
+        "",
+        (BATCH_CRASHES,),
+    ),
+    Bug(
         "acknowledged before it is sent",
         "The decider acknowledges its input although nothing of what follows from it went out.",
         "stream_processors/decider.py",
-        "            if stored is not None:\n                await self._send(stored)\n",
-        "            if stored is None:\n                return\n",
-        (f"{SAGAS}/test_every_step_failed.py::test_every_story_ends_and_its_log_alone_tells_how",),
+        "            await self._send(await self._moved(wave))\n",
+        "            await self._moved(wave)\n",
+        (f"{SAGAS}/test_every_step_failed.py::test_every_story_ends_and_its_log_alone_tells_how", BATCH_CRASHES),
+    ),
+    Bug(
+        "a failed send forgotten",
+        "One record of a batch that the log did not take does not keep the batch from being acknowledged.",
+        "stream_processors/decider.py",
+        "            raise answer\n",
+        "            continue\n",
+        (BATCH_CRASHES,),
+    ),
+    Bug(
+        "two versions of a saga at once",
+        "A saga's next version takes the place of one whose outputs are not out: a crash loses them for ever.",
+        "stream_processors/decider.py",
+        "        for wave in waves(batch):\n"
+        "            started = time.monotonic()\n"
+        "            await self._send(await self._moved(wave))\n",
+        "        moved = [stored for wave in waves(batch) for stored in await self._moved(wave)]\n"
+        "        for wave in [batch]:\n"
+        "            started = time.monotonic()\n"
+        "            await self._send(moved)\n",
+        (BATCH_CRASHES,),
+    ),
+    Bug(
+        "outputs before their event",
+        "Commands go out that follow from a version of which the log does not tell yet.",
+        "stream_processors/decider.py",
+        f"        {EVENTS_OUT}        {OUTPUTS_OUT}",
+        f"        {OUTPUTS_OUT}        {EVENTS_OUT}",
+        (f"{SAGAS}/test_batches.py::test_a_batch_sends_what_its_records_send_one_by_one_events_before_outputs",),
+    ),
+    Bug(
+        "a batch let go unfinished",
+        "A processor that is told to stop acknowledges the batch that it has in work.",
+        "stream_processors/runtime/guard.py",
+        "            await self._finished(work)\n",
+        "",
+        (
+            f"{GUARD}::test_a_cancelled_handler_finishes_its_record_first",
+            f"{GUARD}::test_a_cancelled_handler_that_cannot_finish_ends_the_process_before_its_record_is_committed",
+        ),
+    ),
+    Bug(
+        "a batch acknowledged before it is done",
+        "What a processor has read and not yet decided is lost when it ends.",
+        "stream_processors/runtime/worker.py",
+        "                try:\n                    await self._guard.take",
+        "                await self._acknowledge(batch)\n"
+        "                try:\n                    await self._guard.take",
+        (
+            (
+                "tests/integration/test_processor.py::"
+                "test_a_stop_while_the_database_is_away_leaves_the_record_for_the_next_start"
+            ),
+        ),
     ),
     Bug(
         "position without rows",
