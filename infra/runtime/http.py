@@ -1,6 +1,7 @@
 """HTTP that every program has: health, metrics, one server span and one access line per request."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from infra.runtime.metrics import Metrics
 
 CHECK_SECONDS = 2.0
 QUIET = ("/health/live", "/health/ready", "/metrics")
+# What the tracer reads of a request. It fails on bytes that are no text, before anybody could answer.
+READ_BY_TRACER = frozenset({b"traceparent", b"tracestate", b"baggage", b"host", b"user-agent"})
+NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 Check = Callable[[], Awaitable[str | None]]
 
@@ -52,7 +56,7 @@ def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
     """`app` with a server span per request (W3C traceparent taken in), an access line, and HTTP metrics when given."""
     inner = _AccessLog(app, metrics)
     quiet = ExcludeList([f"{path}$" for path in QUIET])
-    return OpenTelemetryMiddleware(inner, excluded_urls=quiet, exclude_spans=["receive", "send"])
+    return _Readable(OpenTelemetryMiddleware(inner, excluded_urls=quiet, exclude_spans=["receive", "send"]))
 
 
 async def _asked(checks: Mapping[str, Check]) -> dict[str, str | None]:
@@ -80,6 +84,28 @@ class _Answer:
             self.status = message["status"]
         elif message["type"] == "http.response.body":
             self.body_bytes += len(message.get("body", b""))
+
+
+@dataclass
+class _Readable:
+    """Leaves out the tracer's headers that are no text, and writes raw bytes of a query as a client should have."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [(name, value) for name, value in scope["headers"] if _is_readable(name, value)]
+            query = NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], scope["query_string"])
+            scope = {**scope, "headers": headers, "query_string": query}
+        await self.app(scope, receive, send)
+
+
+def _is_readable(name: bytes, value: bytes) -> bool:
+    try:
+        (name + value if name.lower() in READ_BY_TRACER else name).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _AccessLog:

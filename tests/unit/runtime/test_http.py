@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from infra.runtime.http import operational_routes, traced
 from infra.runtime.lifecycle import STOPPING
@@ -51,6 +52,32 @@ def test_a_silent_check_has_two_seconds() -> None:
 
 def test_live_asks_no_check() -> None:
     assert _client(kafka=_away).get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["traceparent", "tracestate", "baggage", "user-agent", "host", "anything"])
+@pytest.mark.parametrize("value", [b"\xff", b"\xad\\x", b'\xad\\\xcf\xbf"f'])
+async def test_headers_and_queries_that_are_no_text_fail_no_request(name: str, value: bytes) -> None:
+    told: list[Message] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/health",
+        "headers": [(name.encode(), value), (b"\xad\\x", b"1")],
+        "query_string": b"q=" + value.replace(b'"', b""),
+        "http_version": "1.1",
+    }
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(Request(scope).query_params["q"])(scope, receive, send)
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    await traced(answer)(scope, receive, send)
+    assert told[0]["status"] == 200
 
 
 def test_a_stopping_program_is_not_ready() -> None:
