@@ -14,8 +14,8 @@ from schemas.errors import Busy
 AT_ONCE = 2
 PATIENCE_SECONDS = 5.0
 GENERATED_BYTES = 18
-# The hash of a password that nobody knows, with the parameters that `hash` uses.
-NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$X45LqM57p/2tDXk0yIsO3Q$EAjpmtentk5wa8034kxluwFspvrng9eFpjKQx+lhOtA"
+# The salt and digest of a password that nobody knows.
+NOBODY = "X45LqM57p/2tDXk0yIsO3Q$EAjpmtentk5wa8034kxluwFspvrng9eFpjKQx+lhOtA"
 
 
 def generated_password() -> str:
@@ -26,8 +26,11 @@ def generated_password() -> str:
 class Passwords:
     """Hashes and verifies. Busy when others have kept it occupied for five seconds."""
 
-    def __init__(self) -> None:
-        self._hasher = argon2.PasswordHasher(type=argon2.Type.ID)
+    def __init__(self, hasher: argon2.PasswordHasher | None = None) -> None:
+        """Take what a hash costs; argon2-cffi's own choice (RFC 9106, low memory) unless told otherwise."""
+        self._hasher = hasher or argon2.PasswordHasher(type=argon2.Type.ID)
+        costs = f"m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
+        self._nobody = f"$argon2id$v=19${costs}${NOBODY}"
         self._free = asyncio.Semaphore(AT_ONCE)
 
     async def hash(self, password: str) -> str:
@@ -42,7 +45,7 @@ class Passwords:
 
     async def refuse(self, password: str) -> None:
         """Spend the time that `matches` would: how long a refusal takes must not tell which logins exist."""
-        await self.matches(NOBODY, password)
+        await self.matches(self._nobody, password)
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:

@@ -1,6 +1,13 @@
-"""Generated requests to every route of gateway and agent: no answer is a fault of ours, every refusal is a problem."""
+"""Generated requests to every route of gateway and agent: no answer is a fault of ours, every refusal is a problem.
+
+A slice runs with the other tests. `ARTSTORE_TESTS_REQUESTS=500 make test ARGS="-rP tests/hostile/test_requests.py"`
+sends so many to every route, and shows how they were answered.
+"""
 
 import json
+import os
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,23 +19,34 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
 
+from api_gateway.ports import Operation
+from schemas.identifiers import new_id
 from tests.agents import SECRET, Plane, a_plane, path_of
-from tests.unit.api_gateway.edge import Edge
+from tests.builders import NOW
+from tests.unit.api_gateway.edge import Edge, cheap_passwords
 
-REQUESTS = 500
+SLICE = 25
+Answers = list[tuple[str, httpx2.Response]]
 SPECIFICATION = "/api/openapi.json"
 PROBLEM = "application/problem+json"
 TITLE = "Опись"
 DATA = b"\x00some bytes"
+ENDED = Operation(new_id(NOW), "upload", "succeeded", "text", NOW, found=True, finished_at=NOW)
 
 
-def generated(strategy: st.SearchStrategy[Any], count: int = REQUESTS) -> list[Any]:
-    """Return `count` values that Hypothesis makes; the same ones in every run."""
+def wanted() -> int:
+    """Return how many requests every route is asked."""
+    return int(os.environ.get("ARTSTORE_TESTS_REQUESTS", SLICE))  # noqa: TID251 - asked of the tests, not of the product
+
+
+def generated(strategy: st.SearchStrategy[Any]) -> list[Any]:
+    """Return as many values as wanted that Hypothesis makes; the same ones in every run."""
     found: list[Any] = []
 
     @settings(
-        max_examples=count,
+        max_examples=wanted(),
         phases=(Phase.generate,),
         deadline=None,
         database=None,
@@ -43,9 +61,15 @@ def generated(strategy: st.SearchStrategy[Any], count: int = REQUESTS) -> list[A
     return found
 
 
-def faults(answers: list[tuple[str, httpx2.Response]]) -> list[str]:
+def faults(answers: Answers) -> list[str]:
     """Return what was answered by a fault, or refused in a form that clients cannot read."""
     return [f"{asked}: {answer.status_code} {answer.text[:200]}" for asked, answer in answers if not is_sound(answer)]
+
+
+def tell(route: str, answers: Answers) -> None:
+    counts = Counter(answer.status_code for _, answer in answers)
+    told = ", ".join(f"{status}: {count}" for status, count in sorted(counts.items()))
+    sys.stdout.write(f"{route} | {len(answers)} | {told}\n")
 
 
 def is_sound(answer: httpx2.Response) -> bool:
@@ -67,21 +91,59 @@ def described() -> dict[str, Any]:
     return {f"{operation.method.upper()} {operation.path}": operation for operation in operations}
 
 
+# What a server in front of the application lets through: visible ASCII and bytes above it.
+HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=40)
+ODD_HEADERS: st.SearchStrategy[dict[str, str]] = st.one_of(
+    st.just({}),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "Accept",
+                "Content-Type",
+                "Cookie",
+                "Forwarded",
+                "If-None-Match",
+                "Origin",
+                "Prefer",
+                "Range",
+                "traceparent",
+            ]
+        ),
+        HEADER_TEXT,
+        max_size=2,
+    ),
+)
+AUTHORIZATIONS = st.sampled_from([*["genuine"] * 9, "", "Bearer", "Bearer a.b.c", "Basic YTpi"])
+
+
+def cases_of(route: str) -> st.SearchStrategy[tuple[Any, dict[str, str], str]]:
+    """Return requests as they are described and as they must not be, with odd headers and odd credentials."""
+    operation = described()[route]
+    ways = [operation.as_strategy()]
+    if operation.body or any(operation.iter_parameters()):
+        ways.append(operation.as_strategy(GenerationMode.NEGATIVE))
+    return st.tuples(st.one_of(ways), ODD_HEADERS, AUTHORIZATIONS)
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("route", described())
 async def test_no_request_to_the_gateway_is_answered_by_a_fault_or_by_anything_but_a_problem(route: str) -> None:
-    edge = Edge()
-    document = edge.add_document(TITLE).body.document_id
+    edge = Edge(passwords=cheap_passwords())
+    known = {"document_id": edge.add_document(TITLE).body.document_id, "operation_id": ENDED.operation_id}
+    edge.views.operations[ENDED.operation_id] = ENDED
     token = edge.headers("administrator")["Authorization"]
     answers = []
-    for number, case in enumerate(generated(described()[route].as_strategy())):
-        if number % 3 == 0 and "document_id" in (case.path_parameters or {}):
-            case.path_parameters["document_id"] = document
+    for number, (case, odd, credentials) in enumerate(generated(cases_of(route))):
+        if number % 3 == 0:
+            case.path_parameters |= {name: known[name] for name in case.path_parameters or {}}
         sent = requests.Request(**_known(case.as_transport_kwargs(base_url="http://gateway"))).prepare()
-        headers = {name: _text(value) for name, value in sent.headers.items()} | {"Authorization": token}
-        asked = edge.http.build_request(sent.method or "", sent.url or "", headers=headers, content=_bytes(sent.body))
-        answers.append((f"{sent.method} {sent.url} {sent.body!r}", await edge.http.send(asked)))
-    assert len(answers) == REQUESTS
+        headers = {name: _text(value) for name, value in sent.headers.items()} | odd
+        headers["Authorization"] = token if credentials == "genuine" else credentials
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        asked = edge.http.build_request(sent.method or "", sent.url or "", headers=raw, content=_bytes(sent.body))
+        answers.append((f"{sent.method} {sent.url} {headers} {sent.body!r}", await edge.http.send(asked)))
+    tell(route, answers)
+    assert len(answers) == wanted()
     assert faults(answers) == []
 
 
@@ -105,8 +167,6 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
         yield plane
 
 
-# What a server in front of the application lets through: visible ASCII and bytes above it.
-HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=40)
 NUMBERS = st.one_of(st.integers(-2, 40), st.sampled_from([2**31, 2**63, 10**30])).map(str)
 RANGES = st.one_of(
     HEADER_TEXT,
@@ -172,6 +232,7 @@ async def test_no_request_to_the_agent_is_answered_by_a_fault_or_by_anything_but
         kept = [(name, value) for name, value in asked.headers.raw if name.title() not in given_names]
         asked.headers = httpx2.Headers([*kept, *raw, (b"Authorization", f"Bearer {bearer}".encode())])
         answers.append((json.dumps([method, path, headers, carried]), await plane.client.send(asked)))
-    assert len(answers) == REQUESTS
+    tell(f"agent: {what}", answers)
+    assert len(answers) == wanted()
     assert faults(answers) == []
     assert plane.leftovers() == held

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 
+import argon2
 import httpx2
 
 from api_gateway.accounts import AccountDesk
@@ -41,6 +42,11 @@ HOT = Element(
     at=NOW,
 )
 VAULT = replace(HOT, element_id=derive("vault", "element"), name="vault", mode=Mode.READ_WRITE)
+
+
+def cheap_passwords() -> Passwords:
+    """Return passwords whose hashes cost next to nothing, for those who make many."""
+    return Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @cache
@@ -91,11 +97,11 @@ class Edge:
     views: MemoryViews = field(default_factory=MemoryViews)
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
     metrics: Metrics = field(default_factory=Metrics)
+    passwords: Passwords = field(default_factory=Passwords)
 
     def __post_init__(self) -> None:
         self.views.elements = [HOT, VAULT]
         self.publisher = FoldingPublisher(self.views)
-        self.passwords = Passwords()
         self.desk = AccountDesk(self.publisher, self.passwords, INSTALLATION, self.clock)
         keys = MemoryKeys(signing_key())
         self.parts = Parts(
