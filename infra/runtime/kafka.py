@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from infra.runtime.kafka_errors import milliseconds, translated_errors
+from infra.runtime.kafka_records import take_any_header_names
 from infra.runtime.kafka_topics import apply_topics, check_topics, committed_offsets, ping, require_topics
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.errors import LogUnavailable
@@ -22,6 +23,7 @@ __all__ = [
     "partition_for",
     "ping",
     "require_topics",
+    "take_any_header_names",
     "translated_errors",
 ]
 
@@ -59,6 +61,7 @@ async def open_reader(
 
     It begins at the first record of each partition; `seek` before the first read to begin elsewhere.
     """
+    take_any_header_names()
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.required_servers(),
         client_id=client_id,

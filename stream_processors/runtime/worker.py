@@ -13,7 +13,7 @@ from faust.transport.consumer import Consumer
 from faust.types import TP
 from faust.types.tuples import Message
 
-from infra.runtime.kafka import committed_offsets
+from infra.runtime.kafka import committed_offsets, take_any_header_names
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.dead_letters import RawRecord
 from schemas.topics import SAGA_INBOX
@@ -59,6 +59,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled, then stop within a bound; FaustEndedError when Faust ends by itself."""
+        take_any_header_names()
         bind_to_running_loop(self._app)
         self._app.finalize()
         working = asyncio.create_task(self._work())
