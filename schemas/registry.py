@@ -143,4 +143,5 @@ def receive(position: Position, key: bytes | None, value: bytes | None, headers:
         msg = f"A {message.meta.type} does not belong on {position.topic}."
         raise WrongKey(msg)
     traceparent = headers.get("traceparent")
-    return Received(message, position, traceparent.decode() if isinstance(traceparent, bytes) else traceparent)
+    text = traceparent.decode(errors="replace") if isinstance(traceparent, bytes) else traceparent
+    return Received(message, position, text)

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from infra.runtime.files import read_json, write_json_atomic
 from infra.runtime.kafka import open_reader, translated_errors
 from infra.runtime.settings_sections import KafkaSettings
+from schemas.dead_letters import text_headers
 from schemas.envelope import Position
 from schemas.errors import Malformed, Transient, UndecodableRecord
 from schemas.events import KeyRegistered
@@ -186,7 +187,7 @@ class KeyFollower:
     def _take(self, record: ConsumerRecord) -> None:
         position = Position(record.topic, record.partition, record.offset)
         try:
-            message = receive(position, record.key, record.value, dict(record.headers)).message
+            message = receive(position, record.key, record.value, text_headers(record.headers)).message
             if isinstance(message, KeyRegistered):
                 key = VerifyingKey.parse(message.key_id, message.public_jwk, message.active_from)
                 self._ring = self._ring.with_key(key)

@@ -13,8 +13,31 @@ from infra.runtime.files import write_json_atomic
 from infra.runtime.keys import KeyFollower, KeyRing, SigningKey, VerifyingKey, generate_key, ring_of, stored
 from infra.runtime.settings_sections import KafkaSettings
 from schemas.errors import Malformed
+from schemas.events import KeyRegistered
+from schemas.identifiers import KeyId, derive
+from schemas.registry import encode
+from schemas.requests import SealedSecret
+from tests.builders import an_actor
+from tests.unit.stream_processors.doubles import Raw
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+def a_key_registered(key: SigningKey) -> KeyRegistered:
+    return KeyRegistered(
+        meta=KeyRegistered.meta_for(
+            event_id=derive(key.kid, "key-registered"),
+            aggregate_id=key.kid,
+            occurred_at=NOW,
+            correlation_id=derive(key.kid, "saga"),
+            actor=an_actor(),
+            source="processor",
+        ),
+        key_id=KeyId(key.kid),
+        public_jwk=key.public_jwk(),
+        sealed_private=SealedSecret(key_id="installation", nonce=b"n", ciphertext=b"c"),
+        active_from=NOW,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +109,10 @@ def test_a_stored_ring_is_read_back_whole(key: SigningKey) -> None:
 
 def test_the_private_half_never_shows_in_a_printout(key: SigningKey) -> None:
     assert "private" not in repr(key).lower()
+
+
+async def test_a_header_of_any_bytes_keeps_no_key_from_being_learnt(key: SigningKey, tmp_path: Path) -> None:
+    follower = KeyFollower(KafkaSettings(), tmp_path / "keys.json")
+    record = encode(a_key_registered(key))
+    follower._take(Raw(record.topic, 0, 0, record.key, record.value, (("traceparent", b"\xff"), ("none", None))))
+    assert follower.ring.find(key.kid) is not None
