@@ -179,7 +179,10 @@ class SagaAdvanced(Message):
 
 
 class DeadLetter(Value):
-    """Why a record was given up; stands in the headers of its dead letter, whose key and value are the original's."""
+    """Why a record was given up; stands in the headers of its dead letter, whose key and value are the original's.
+
+    `is_cut`: the original is larger than a letter may be, and stands whole at its source alone.
+    """
 
     cause: str
     detail: str
@@ -187,3 +190,4 @@ class DeadLetter(Value):
     source_topic: str
     source_partition: int
     source_offset: int
+    is_cut: bool
