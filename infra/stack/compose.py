@@ -26,13 +26,19 @@ _MODES = {"agent-hot": "edit", "agent-vault": "rw"}
 _PUBLISHED = {"gateway": "GATEWAY_PORT", "agent-hot": "HOT_PORT", "agent-vault": "VAULT_PORT"}
 _NEEDED = "run artstore compose first"
 _FIRST_SECONDS = "120s"
+TOOL = "artstore"
+_VOLUMES = ("kafka", "postgres", "keys", "run", "hot", "vault")
 
 
 def compose_text() -> str:
     """Return the whole compose file."""
-    services = {component.name: _service(component) for component in COMPONENTS}
-    volumes: Tree = {name: {} for name in ("kafka", "postgres", "keys", "hot", "vault")}
-    return _HEAD + _yaml({"services": services, "volumes": volumes}, 0)
+    volumes: Tree = {name: {} for name in _VOLUMES}
+    return _HEAD + _yaml({"services": compose_services(), "volumes": volumes}, 0)
+
+
+def compose_services() -> dict[str, Tree]:
+    """Return the services by name: what the model holds, and the command line for `docker compose run --rm`."""
+    return {**{component.name: _service(component) for component in COMPONENTS}, TOOL: _tool()}
 
 
 def write_compose(folder: Path) -> Path:
@@ -66,11 +72,8 @@ def _service(component: Component) -> Tree:
 
 
 def _condition(name: str) -> str:
-    """Kafka's image has no cheap true answer to `are you ready`; the step `topics` asks it from outside."""
     [component] = [each for each in COMPONENTS if each.name == name]
-    if component.kind is Kind.STEP:
-        return "service_completed_successfully"
-    return "service_started" if name == "kafka" else "service_healthy"
+    return "service_completed_successfully" if component.kind is Kind.STEP else "service_healthy"
 
 
 def _server(component: Component) -> Tree:
@@ -91,6 +94,8 @@ def _kafka() -> Tree:
             "KAFKA_HEAP_OPTS": "-Xms128m -Xmx512m",
         },
         "volumes": ["kafka:/var/lib/kafka/data"],
+        # That it listens. To ask it in earnest starts a JVM each time; the step `topics` does so from outside, once.
+        "healthcheck": _healthy("bash", "-c", f"</dev/tcp/127.0.0.1/{_KAFKA_PORT}"),
     }
 
 
@@ -134,10 +139,31 @@ def _program(component: Component) -> Tree:
     service["environment"] = {**_addresses(), **_own(name, port)}
     if name in _PUBLISHED:
         service["ports"] = [f"${{BIND_ADDRESS:-127.0.0.1}}:{_outer_port(name, port)}:{port}"]
-    keys = f"keys:{_HOME}/keys" if name == "gateway" else f"keys:{_HOME}/keys:ro"
-    service["volumes"] = [keys, *([f"{name.removeprefix('agent-')}:{_HOME}/elements"] if name in _MODES else [])]
+    service["volumes"] = _kept(name)
     service["healthcheck"] = _healthy("python3", "-c", _ASK_READY.format(port=port))
     return service
+
+
+def _kept(name: str) -> list[str]:
+    """Only the gateway writes keys; what the others remember between starts is small, and nobody's but theirs."""
+    keys = f"keys:{_HOME}/keys" if name == "gateway" else f"keys:{_HOME}/keys:ro"
+    run = [f"run:{_HOME}/run"] if name == "processor" or name in _MODES else []
+    return [keys, *run, *([_element(name)] if name in _MODES else [])]
+
+
+def _element(agent: str) -> str:
+    element = agent.removeprefix("agent-")
+    return f"{element}:{_HOME}/elements/{element}"
+
+
+def _tool() -> Tree:
+    """Let an operator's commands run where servers and elements are; they may change views, never an element."""
+    return {
+        **_ours("--help"),
+        "environment": {**_addresses(), **_inner_urls()},
+        "volumes": [f"keys:{_HOME}/keys:ro", *(f"{_element(agent)}:ro" for agent in _MODES)],
+        "profiles": ["tools"],
+    }
 
 
 # No proxy of the environment, no import of ours: it runs every few seconds in every container.
@@ -152,6 +178,8 @@ def _ours(*command: str) -> Tree:
         "image": "${IMAGE:-artstore:local}",
         "command": list(command),
         "environment": _addresses(),
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108 - the container's own, in memory
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
     }
@@ -182,11 +210,13 @@ def _own(name: str, port: int) -> Tree:
             "ARTSTORE_AGENT__PORT": str(port),
             "ARTSTORE_AGENT__PUBLIC_URL": _public_url(name, port),
         }
-    if name == "projector":
-        agents = {each: program_port(each, Settings()) for each in _MODES}
-        inner = {_public_url(each, number): f"http://{each}:{number}" for each, number in agents.items()}
-        return {"ARTSTORE_PROJECTOR__INNER_URLS": json.dumps(inner)}
-    return {}
+    return _inner_urls() if name == "projector" else {}
+
+
+def _inner_urls() -> Tree:
+    agents = {each: program_port(each, Settings()) for each in _MODES}
+    inner = {_public_url(each, number): f"http://{each}:{number}" for each, number in agents.items()}
+    return {"ARTSTORE_PROJECTOR__INNER_URLS": json.dumps(inner)}
 
 
 def _public_url(name: str, port: int) -> str:

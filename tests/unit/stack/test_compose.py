@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from infra.stack.compose import COMPOSE_FILE, compose_text, write_compose
+from infra.stack.compose import COMPOSE_FILE, TOOL, compose_text, write_compose
 from infra.stack.model import COMPONENTS, Kind
 
 GOLDEN = Path(__file__).parent.parent.parent.parent / "infra" / "stack" / "docker" / COMPOSE_FILE
@@ -27,7 +27,7 @@ def test_the_committed_compose_file_is_what_the_model_gives() -> None:
 
 def test_every_component_is_a_service_that_waits_for_what_it_needs_and_stops_as_the_model_says() -> None:
     made = services()
-    assert list(made) == [component.name for component in COMPONENTS]
+    assert list(made) == [*(component.name for component in COMPONENTS), TOOL]
     for component in COMPONENTS:
         service = made[component.name]
         assert tuple(sections(service.get("depends_on", ""), 3)) == component.needs
@@ -41,12 +41,35 @@ def test_only_gateway_and_agents_are_reached_from_outside_and_by_default_from_th
     assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
 
 
-def test_our_containers_have_no_capability_and_only_two_may_write_keys() -> None:
-    ours = {component.name for component in COMPONENTS if component.kind is not Kind.SERVER}
+def test_our_containers_have_no_capability_and_write_into_volumes_and_memory_alone() -> None:
+    ours = {TOOL, *(component.name for component in COMPONENTS if component.kind is not Kind.SERVER)}
     made = services()
     assert all(json.loads(made[name]["cap_drop"]) == ["ALL"] for name in ours)
-    mounts = {name: json.loads(service.get("volumes", "[]")) for name, service in made.items()}
+    assert all(json.loads(made[name]["read_only"]) for name in ours)
+    assert all(json.loads(made[name]["tmpfs"]) == ["/tmp"] for name in ours)  # noqa: S108 - in a container
+
+
+def test_who_may_write_keys_and_elements() -> None:
+    mounts = {name: json.loads(service.get("volumes", "[]")) for name, service in services().items()}
     assert {name for name, found in mounts.items() if "keys:/var/lib/artstore/keys" in found} == {"keys", "gateway"}
+    for element in ("hot", "vault"):
+        written = f"{element}:/var/lib/artstore/elements/{element}"
+        assert {name for name, found in mounts.items() if written in found} == {f"agent-{element}"}
+        assert {name for name, found in mounts.items() if f"{written}:ro" in found} == {TOOL}
+
+
+def test_everything_that_goes_on_running_says_whether_it_is_healthy_and_is_waited_for() -> None:
+    made = services()
+    lasting = {component.name for component in COMPONENTS if component.kind is not Kind.STEP}
+    assert {name for name, service in made.items() if "healthcheck" in service} == lasting
+    asked = [re.findall(r'condition: "(\w+)"', service.get("depends_on", "")) for service in made.values()]
+    assert {each for found in asked for each in found} == {"service_healthy", "service_completed_successfully"}
+
+
+def test_the_operators_command_line_is_started_by_nothing_but_an_operator() -> None:
+    tool = services()[TOOL]
+    assert json.loads(tool["profiles"]) == ["tools"]
+    assert not {"restart", "depends_on", "ports"} & set(tool)
 
 
 def test_no_password_stands_in_the_file() -> None:
