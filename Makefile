@@ -41,7 +41,7 @@ bench: $(VENV)/.dev ## measure ours beside raw programs: make bench ARGS="--roun
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 image: $(VENV)/.run ## build the Docker image artstore:local from this clone (BASE=... for another Debian with Python)
-	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t artstore:local -f infra/stack/docker/Dockerfile .
+	docker build $(if $(BASE),--build-arg BASE=$(BASE)) $(ARGS) -t artstore:local -f infra/stack/docker/Dockerfile .
 
 format: $(VENV)/.dev ## format the code and mend what can be mended
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
