@@ -7,22 +7,32 @@ import pytest
 
 from infra.runtime.settings import Settings
 from tests.archive import Archive
+from tests.integration.docker.engine import docker_is_the_provider
 from tests.stacks import SERVERS, Stack, running_stack, whole_stack
+
+# With ARTSTORE_TESTS_PROVIDER=docker servers and stacks are containers; nothing of that is loaded otherwise.
+pytest_plugins = ["tests.integration.docker.fixtures"] if docker_is_the_provider() else []
 
 REAL = ("servers", "stack")
 REAL_PROPERTY = "runs on"
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Yield the addresses of a private Kafka, PostgreSQL and Valkey; no program runs beside them."""
+    if docker_is_the_provider():
+        yield request.getfixturevalue("contained_servers")
+        return
     with running_stack(tmp_path_factory.mktemp("servers"), ARTSTORE_STACK__SERVICES=SERVERS) as stack:
         yield stack.settings
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Yield a whole stack, alive for the session."""
+    if docker_is_the_provider():
+        yield request.getfixturevalue("containers")
+        return
     stack = whole_stack(tmp_path_factory.mktemp("stack"))
     try:
         stack.artstore("up")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ from infra.stack.layout import Layout
 from infra.stack.ports import choose_port
 from infra.stack.supervisor import find_supervisor
 from infra.stack.waiting import await_stopped
+from schemas.elements import Mode
+from storage_agent.element import set_mode
 
 T = TypeVar("T")
 COMMAND_SECONDS = 300
@@ -90,6 +93,14 @@ class Stack:
         os.kill(pid, number)
         return pid
 
+    def logs(self) -> str:
+        """Return all that servers and programs have logged."""
+        return "".join(path.read_text(encoding="utf-8") for path in (self.home / "log").rglob("*") if path.is_file())
+
+    def set_mode(self, element: str, mode: Mode) -> None:
+        """Change the mode of an element whose agent is stopped."""
+        set_mode(self.root(element), mode, datetime.now(UTC))
+
     def stop(self, program: str) -> None:
         """Stop one program as an operator would; `artstore up` starts it again."""
         supervisor = find_supervisor(Layout(self.home))
@@ -131,12 +142,16 @@ def running_stack(home: Path, **extra: str) -> Iterator[Stack]:
         stack.artstore("down")
 
 
-def whole_stack(home: Path) -> "Stack":
-    """Return a stack with every program, short deadlines, and its spans in a file; not yet started."""
-    extra = {
+def watched(spans: Path) -> dict[str, str]:
+    """Return the settings that a stack is tested with: short deadlines, and its spans in a file."""
+    return {
         "ARTSTORE_GATEWAY__UPLOAD_DEADLINE_SECONDS": "20",
         "ARTSTORE_GATEWAY__UPLOAD_DEADLINE_SECONDS_MAX": "60",
-        "ARTSTORE_TELEMETRY__SPANS_PATH": str(home / "spans.jsonl"),
+        "ARTSTORE_TELEMETRY__SPANS_PATH": str(spans),
         "ARTSTORE_AGENT__RESERVE_BYTES": str(1024 * 1024),
     }
-    return Stack(_environment(home, extra))
+
+
+def whole_stack(home: Path) -> "Stack":
+    """Return a stack with every program, short deadlines, and its spans in a file; not yet started."""
+    return Stack(_environment(home, watched(home / "spans.jsonl")))

@@ -15,7 +15,6 @@ from schemas.elements import Mode
 from schemas.envelope import Actor
 from schemas.identifiers import AccountId, DocumentId, TicketId, new_id
 from schemas.registry import encode
-from storage_agent.element import set_mode
 from tests.archive import JSON, PROBLEM, Archive, repr_digest
 from tests.stacks import Stack, eventually
 
@@ -172,7 +171,7 @@ async def test_commits_and_abandons_at_the_same_moment_end_one_way_or_the_other(
 
 def _turn(stack: Stack, archive: Archive, mode: Mode) -> None:
     stack.stop("agent-vault")
-    set_mode(stack.root("vault"), mode, datetime.now(UTC))
+    stack.set_mode("vault", mode)
     stack.artstore("up")
     eventually(lambda: _mode(archive) == mode, 30, "the gateway has not learnt the mode")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.docker.engine import docker_is_the_provider
 from tests.stacks import free_ports
 
 ROOT = Path(__file__).parent.parent.parent
@@ -20,6 +21,7 @@ def _run(*command: str, cwd: Path, env: dict[str, str], seconds: int = INSTALL_S
     return done.stdout
 
 
+@pytest.mark.skipif(docker_is_the_provider(), reason="The wheel brings servers of its own: no container is part of it.")
 @pytest.mark.timeout(900)
 def test_the_wheel_alone_is_the_whole_product(tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ARTSTORE_", "XDG_DATA"))}  # noqa: TID251 - a new user's shell

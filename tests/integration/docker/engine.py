@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.stacks import eventually
 
 NEEDED = (
-    "Docker tests start engine, images and containers of their own when ARTSTORE_TESTS_DOCKER=1 is set, which takes "
-    "some minutes. They need root and, on Debian, `apt-get install docker.io docker-compose debootstrap`."
+    "Docker tests start engine, images and containers of their own when ARTSTORE_TESTS_PROVIDER=docker is set, which "
+    "takes some minutes. They need root and, on Debian, `apt-get install docker.io docker-compose debootstrap`."
 )
 PROGRAMS = ("dockerd", "docker", "debootstrap")
 STARTED_SECONDS = 40
@@ -49,11 +49,15 @@ class Engine:
         self.docker("build", "-q", "--network", "host", *given, "-t", tag, "-f", str(file), str(context))
 
 
+def docker_is_the_provider() -> bool:
+    """Tell whether stacks and servers of the tests are to be containers."""
+    return os.environ.get("ARTSTORE_TESTS_PROVIDER") == "docker"  # noqa: TID251 - asked of the tests, not of the product
+
+
 def reason_against() -> str | None:
     """Say why no engine can be started here; None when one can."""
-    asked = os.environ.get("ARTSTORE_TESTS_DOCKER") == "1"  # noqa: TID251 - asked of the tests, not of the product
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    if asked and not missing and os.geteuid() == 0:
+    if docker_is_the_provider() and not missing and os.geteuid() == 0:
         return None
     return f"{NEEDED} Missing here: {', '.join(missing)}." if missing else NEEDED
 

@@ -1,6 +1,7 @@
 """The images of the Docker tests: a Debian made here, ours from the clone, and stand-ins for the public servers."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from infra.runtime.settings import Settings
 from infra.stack.jars import ensure_jars, jar_folder
 from infra.stack.kafka import write_settings
 from infra.stack.shell import ca_bundle
-from tests.integration.docker.engine import Engine, mirror
+from tests.integration.docker.engine import COMMAND_SECONDS, Engine, mirror
 
 ROOT = Path(__file__).parent.parent.parent.parent
 STAND_INS = Path(__file__).parent / "images"
@@ -66,10 +67,22 @@ def _release() -> str:
     return dict(line.split("=", 1) for line in lines if "=" in line)["VERSION_CODENAME"].strip('"')
 
 
-def _make_ours(engine: Engine) -> tuple[str, str]:
+def image_environment(engine: Engine) -> dict[str, str]:
+    """Return what `make image` is told by on this engine: its base, and this machine's way to packages."""
     given = {key: value for key in _PASSED_ON if (value := os.environ.get(key))}  # noqa: TID251 - the machine's way out
-    arguments = {"BASE": BASE, "PIP_CERT": CERTIFICATES, **given}
-    engine.build(OURS, ROOT / "infra" / "stack" / "docker" / "Dockerfile", ROOT, arguments)
+    arguments = {"PIP_CERT": CERTIFICATES, **given}
+    words = ["--network", "host", *(w for key, value in arguments.items() for w in ("--build-arg", f"{key}={value}"))]
+    return {**engine.environment, "BASE": BASE, "ARGS": shlex.join(words)}
+
+
+def _make_ours(engine: Engine) -> tuple[str, str]:
+    """As a reader of the README makes it."""
+    command = ("make", "--no-print-directory", "-C", str(ROOT), "image")
+    environment = image_environment(engine)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+    )
+    assert done.returncode == 0, f"make image: {done.stdout[-3000:]}{done.stderr[-3000:]}"
     return "IMAGE", OURS
 
 
