@@ -1,5 +1,6 @@
 """Assembly of the gateway: doors, parts, routes, health, and the first start."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def _process(ground: _Ground) -> Process:
     settings = ground.settings
     keyholder = Keyholder(ground.installation)
     follower = KeyFollower(settings.kafka, settings.home / "keys" / f"ring-{NAME}.json", keyholder.take)
-    parts = _parts(ground, FollowedKeys(follower, keyholder))
+    begun = asyncio.Event()
+    parts = _parts(ground, FollowedKeys(follower, keyholder), begun)
     bootstrap = Bootstrap(
         views=parts.views,
         publisher=ground.publisher,
@@ -107,6 +109,7 @@ def _process(ground: _Ground) -> Process:
         clock=ground.clock,
         password_file=settings.home / "admin-password",
         given_password=settings.bootstrap.admin_password,
+        done=begun,
     )
     checks = _checks(ground, keyholder, bootstrap)
     return Process(
@@ -119,7 +122,7 @@ def _process(ground: _Ground) -> Process:
     )
 
 
-def _parts(ground: _Ground, keys: Keys) -> Parts:
+def _parts(ground: _Ground, keys: Keys, begun: asyncio.Event) -> Parts:
     settings, clock = ground.settings, ground.clock
     views = PostgresViews(ground.pool)
     passwords = Passwords()
@@ -138,6 +141,7 @@ def _parts(ground: _Ground, keys: Keys) -> Parts:
             metrics=ground.metrics,
             token_seconds=settings.gateway.access_token_seconds,
             issuer=settings.security.issuer,
+            begun=begun,
         ),
         accounts=AccountDesk(ground.publisher, passwords, ground.installation, clock),
         issuer=settings.security.issuer,

@@ -1,5 +1,6 @@
 """Signing in: login and password against the account in the views, answered by an access token."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from infra.runtime.installation import Installation
 from infra.runtime.metrics import Metrics
 from infra.runtime.security import AccessClaims, sign_token
 from schemas.api.auth import TokenBody
-from schemas.errors import InvalidCredentials
+from schemas.errors import InvalidCredentials, ViewsBehind
 
 LOGIN_MAX, PASSWORD_MAX = 256, 1024
 
@@ -29,10 +30,19 @@ class Sessions:
     metrics: Metrics
     token_seconds: int
     issuer: str
+    begun: asyncio.Event
 
     async def sign_in(self, login: str, password: str) -> TokenBody:
-        """Return a token; InvalidCredentials, after the same time whether the login exists or not."""
+        """Return a token; InvalidCredentials, after the same time whether the login exists or not.
+
+        ViewsBehind while the installation is not `begun`: its first account may be on the way, password and all.
+        """
         account = await self._verified(login, password)
+        if account is None and not self.begun.is_set():
+            msg = (
+                "This installation is at its first start, and the account may not be known yet. Try again in a second."
+            )
+            raise ViewsBehind(msg, retry_after_seconds=1)
         self.metrics.sign_ins.labels("refused" if account is None else "ok").inc()
         if account is None:
             raise InvalidCredentials

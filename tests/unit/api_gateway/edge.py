@@ -1,5 +1,6 @@
 """A gateway over doubles, asked through its real HTTP interface without a network."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -98,9 +99,11 @@ class Edge:
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
     metrics: Metrics = field(default_factory=Metrics)
     passwords: Passwords = field(default_factory=Passwords)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.views.elements = [HOT, VAULT]
+        self.begun.set()
         self.publisher = FoldingPublisher(self.views)
         self.desk = AccountDesk(self.publisher, self.passwords, INSTALLATION, self.clock)
         keys = MemoryKeys(signing_key())
@@ -111,7 +114,7 @@ class Edge:
             publisher=self.publisher,
             keys=keys,
             sessions=Sessions(
-                self.views, keys, self.passwords, INSTALLATION, self.clock, self.metrics, 900, "artstore"
+                self.views, keys, self.passwords, INSTALLATION, self.clock, self.metrics, 900, "artstore", self.begun
             ),
             accounts=self.desk,
             issuer="artstore",

@@ -56,6 +56,15 @@ async def test_a_wrong_login_and_a_wrong_password_look_the_same(edge: Edge, logi
         assert answer.status_code in {401, 422}
 
 
+async def test_before_the_first_start_is_over_nobody_is_told_that_the_password_is_wrong(edge: Edge) -> None:
+    edge.begun.clear()
+    early = await sign_in(edge, "anna", PASSWORD)
+    assert_problem(early, 503, "views_behind")
+    assert early.headers["Retry-After"] == "1"
+    await edge.add_account("anna", PASSWORD)
+    assert (await sign_in(edge, "anna", PASSWORD)).status_code == 200
+
+
 async def test_a_refusal_takes_its_time_whether_the_login_exists_or_not(edge: Edge) -> None:
     await edge.add_account("anna", PASSWORD)
     took = {}
