@@ -157,12 +157,15 @@ def _element(agent: str) -> str:
 
 
 def _tool() -> Tree:
-    """Let an operator's commands run where servers and elements are; they may change views, never an element."""
+    """Let an operator's commands run where servers and elements are; they may change views, never an element.
+
+    `up` starts it last, to say what it can do and end: so `up` is done when the gateway is ready, and not before.
+    """
     return {
         **_ours("--help"),
         "environment": {**_addresses(), **_inner_urls()},
         "volumes": [f"keys:{_HOME}/keys:ro", *(f"{_element(agent)}:ro" for agent in _MODES)],
-        "profiles": ["tools"],
+        "depends_on": {"gateway": {"condition": "service_healthy"}},
     }
 
 

@@ -31,8 +31,12 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client is started with; the old builder, since the new one is a plugin that Debian does not have."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ARTSTORE_", "DOCKER_"))}  # noqa: TID251 - a shell's
+        """What a client is started with; the old builder, since the new one is a plugin that Debian does not have.
+
+        DOCKER_CONFIG stays as it is: plugins lie there.
+        """
+        shell = {key: value for key, value in os.environ.items() if not key.startswith("ARTSTORE_")}  # noqa: TID251 - a shell's
+        kept = {key: value for key, value in shell.items() if key == "DOCKER_CONFIG" or not key.startswith("DOCKER_")}
         return {**kept, "DOCKER_HOST": self.address, "DOCKER_BUILDKIT": "0"}
 
     def docker(self, *arguments: str, seconds: float = COMMAND_SECONDS) -> str:

@@ -66,10 +66,11 @@ def test_everything_that_goes_on_running_says_whether_it_is_healthy_and_is_waite
     assert {each for found in asked for each in found} == {"service_healthy", "service_completed_successfully"}
 
 
-def test_the_operators_command_line_is_started_by_nothing_but_an_operator() -> None:
+def test_the_operators_command_line_comes_last_so_that_up_ends_when_the_gateway_is_ready() -> None:
     tool = services()[TOOL]
-    assert json.loads(tool["profiles"]) == ["tools"]
-    assert not {"restart", "depends_on", "ports"} & set(tool)
+    assert sections(sections(tool["depends_on"], 3)["gateway"], 4) == {"condition": ' "service_healthy"\n'}
+    assert json.loads(tool["command"]) == ["--help"]
+    assert not {"restart", "ports"} & set(tool)
 
 
 def test_no_password_stands_in_the_file() -> None:
