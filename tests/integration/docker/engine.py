@@ -55,7 +55,9 @@ class Engine:
 
 def docker_is_the_provider() -> bool:
     """Tell whether stacks and servers of the tests are to be containers."""
-    return os.environ.get("ARTSTORE_TESTS_PROVIDER") == "docker"  # noqa: TID251 - asked of the tests, not of the product
+    asked = os.environ.get("ARTSTORE_TESTS_PROVIDER", "embedded")  # noqa: TID251 - asked of the tests, not of the product
+    assert asked in {"embedded", "docker"}, f"ARTSTORE_TESTS_PROVIDER={asked!r}: embedded or docker"
+    return asked == "docker"
 
 
 def reason_against() -> str | None:
