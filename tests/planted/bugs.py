@@ -10,6 +10,7 @@ SAGAS = "tests/sagas"
 BATCH_CRASHES = f"{SAGAS}/test_batches.py::test_a_crash_at_any_record_inside_a_batch_costs_nothing"
 EVENTS_OUT = "await _all(self._publisher.publish(stored.record) for stored in moved)\n"
 OUTPUTS_OUT = "await _all(self._one_after_another([as_record(o) for o in stored.event.outputs]) for stored in moved)\n"
+PROGRESS = "tests/unit/stream_processors/test_progress.py"
 GUARD = "tests/unit/stream_processors/test_guard.py"
 
 BUGS = (
@@ -152,6 +153,17 @@ BUGS = (
                 "tests/integration/test_processor.py::"
                 "test_a_stop_while_the_database_is_away_leaves_the_record_for_the_next_start"
             ),
+        ),
+    ),
+    Bug(
+        "an acknowledgement over a gap",
+        "A record that the reader passed over while the group changed is never decided.",
+        "stream_processors/runtime/progress.py",
+        "if offset in {expected, held}:",
+        "if offset >= expected:",
+        (
+            f"{PROGRESS}::test_records_behind_a_gap_are_read_again_from_where_it_begins",
+            f"{PROGRESS}::test_every_record_that_is_there_is_taken_once_and_in_order",
         ),
     ),
     Bug(
