@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from infra.runtime.settings import Settings
 from tests.archive import Archive
@@ -12,6 +14,10 @@ from tests.stacks import SERVERS, Stack, running_stack, whole_stack
 
 # With ARTSTORE_TESTS_PROVIDER=docker servers and stacks are containers; nothing of that is loaded otherwise.
 pytest_plugins = ["tests.integration.docker.fixtures"] if docker_is_the_provider() else []
+
+# How long an example takes says more about the machine than about us.
+hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("house")
 
 REAL = ("servers", "stack")
 REAL_PROPERTY = "runs on"

@@ -106,7 +106,7 @@ class Race:
                 await self.decide()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 12)), max_size=40))
 async def test_whatever_the_order_the_saga_ends_as_the_elements_ledger_says(actions: list[tuple[str, int]]) -> None:
     race = Race()

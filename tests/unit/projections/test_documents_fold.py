@@ -5,7 +5,7 @@ from dataclasses import fields
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.documents.fold import DocumentRow, VersionRow, fold, fold_received
@@ -31,7 +31,7 @@ documents = st.builds(
 
 
 @given(st.lists(st.tuples(documents, st.integers(1, 4)), max_size=4), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_the_log_and_the_newest_attribute_files_come_to_the_same_rows(
     grown: list[tuple[Attributes, int]], chance: Random
 ) -> None:

@@ -30,7 +30,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(NAMES)
 def test_any_name_becomes_one_short_component_inside_the_root(filename: str) -> None:
     check(filename)
@@ -55,7 +55,7 @@ def check(filename: str) -> None:
     assert place.body.startswith(f"{DOCUMENT_ID}.v1.")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(NAMES)
 def test_the_full_name_comes_back_from_sealed_attributes_exactly(filename: str) -> None:
     ticket = a_ticket(an_upload_request(filename=filename))

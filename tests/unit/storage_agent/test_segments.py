@@ -45,7 +45,7 @@ def test_a_segment_without_a_whole_head_is_damaged() -> None:
             scan(DATA[:end])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, ENDS[-2] - 1), st.integers(1, 255))
 def test_any_changed_byte_before_the_last_line_is_damage_and_nothing_is_cut(place: int, change: int) -> None:
     damaged = bytearray(DATA)
@@ -55,7 +55,7 @@ def test_any_changed_byte_before_the_last_line_is_damage_and_nothing_is_cut(plac
         scan(bytes(damaged))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(ENDS[-2], len(DATA) - 1), st.integers(1, 255))
 def test_a_changed_byte_in_the_last_line_is_damage_or_a_torn_tail_and_never_read(place: int, change: int) -> None:
     damaged = bytearray(DATA)
@@ -75,7 +75,7 @@ def test_a_last_line_that_reads_well_and_has_another_digest_is_damage() -> None:
         scan(damaged)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_garbage_behind_the_last_line_is_a_torn_tail(garbage: bytes) -> None:
     assert scan(DATA + garbage).good_bytes == len(DATA)
