@@ -52,7 +52,8 @@ async def weed(binary: Path, folder: Path) -> AsyncIterator[Fids]:
     folder.mkdir(parents=True)  # noqa: ASYNC240 - before the clock runs
     master, volume, master_grpc, volume_grpc = free_ports(4)
     command = [
-        *(str(binary), "server", f"-dir={folder}", "-ip=127.0.0.1", "-volume.max=8", "-master.volumeSizeLimitMB=2048"),
+        *(str(binary), "server", f"-dir={folder}", "-ip=127.0.0.1", "-volume.max=8", "-master.volumeSizeLimitMB=4096"),
+        "-volume.fileSizeLimitMB=2048",
         *(f"-master.port={master}", f"-master.port.grpc={master_grpc}"),
         *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}"),
     ]
