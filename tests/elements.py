@@ -99,7 +99,7 @@ def an_extract(ticket: UploadTicket, *, offset: int = 0) -> Received:
 async def relay_all(documents: Documents, publisher: Publisher) -> None:
     """Run the outbox until nothing waits in it."""
     relay = asyncio.create_task(documents.outbox.run(publisher))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while documents.outbox.length:  # noqa: ASYNC110 - the outbox tells nobody that it is empty
             await asyncio.sleep(0.01)
     relay.cancel()
