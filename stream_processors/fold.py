@@ -4,15 +4,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.structs import ConsumerRecord
 
 from infra.runtime.kafka import open_reader, translated_errors
 from infra.runtime.settings_sections import KafkaSettings
 from producers.publisher import Publisher
-from schemas.dead_letters import dead_letter, text_headers
+from schemas.dead_letters import RawRecord, dead_letter, text_headers
 from schemas.envelope import Record
 from schemas.errors import Corrupted, UndecodableRecord, UnknownSchema
+from schemas.events import SagaAdvanced
+from schemas.identifiers import is_uuid
 from schemas.topics import SAGA_EVENT
 from stream_processors.store import SagaStore, Stored
 
@@ -21,6 +23,8 @@ GROUP = "artstore-processor"
 CLIENT_ID = "artstore-processor-fold"
 POLL_MILLISECONDS = 1000
 BATCH_RECORDS = 500
+# How the type of every event begins.
+OURS = f"{SagaAdvanced.type_name().split('.')[0]}."
 
 OpenReader = Callable[[Sequence[TopicPartition]], AbstractAsyncContextManager[AIOKafkaConsumer]]
 
@@ -72,17 +76,36 @@ class Folder:
                 await self._store.fold(partition, [stored for stored in found if stored is not None], reached)
                 position = reached
 
-    async def _read(self, record: ConsumerRecord) -> Stored | None:
+    async def _read(self, record: RawRecord) -> Stored | None:
         try:
             return Stored.read(
                 Record(record.topic, record.key or b"", record.value or b"", text_headers(record.headers))
             )
-        except UnknownSchema as error:
-            message = "The saga topic holds a record of a newer release: sagas cannot be decided without reading it."
-            raise Corrupted(message) from error
         except UndecodableRecord as error:
+            if isinstance(error, UnknownSchema) and claims_to_be_ours(record):
+                place = f"{record.topic}/{record.partition}@{record.offset}"
+                message = (
+                    f"A newer release wrote {place}: sagas cannot be decided without reading it. Start that release."
+                )
+                raise Corrupted(message) from error
             await self._publisher.publish(dead_letter(record, error, GROUP))
+            structlog.get_logger("artstore.processor").error("dead_letter", **_place(record), cause=error.code)
             return None
+
+
+def claims_to_be_ours(record: RawRecord) -> bool:
+    """Tell whether the envelope is one that a release of ours gives to what it writes here: CloudEvents about a saga.
+
+    Every release does (decision 12), so that an older one can tell its record from a stranger's without reading it.
+    """
+    headers = text_headers(record.headers)
+    about = headers.get("ce_subject", "")
+    typed = headers.get("ce_type", "").startswith(OURS)
+    return typed and is_uuid(about) and record.key == about.encode() and is_uuid(headers.get("ce_id", ""))
+
+
+def _place(record: RawRecord) -> dict[str, str | int]:
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 
 def reader_of(settings: KafkaSettings) -> OpenReader:

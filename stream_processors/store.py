@@ -33,6 +33,8 @@ class Stored:
             raise UndecodableRecord(f"A {event.meta.type} does not belong among the events of sagas.")
         if event.key != record.key or not (is_uuid(event.meta.aggregate_id) and is_uuid(event.cause_id)):
             raise UndecodableRecord("The event's saga or cause is not named by a uuid, or its key is another.")
+        if event.meta.aggregate_version < 1 or "\0" in event.kind + event.status + event.step:
+            raise UndecodableRecord("The event has no version, or a word in it that no saga of ours uses.")
         return cls(event, record)
 
     @property
