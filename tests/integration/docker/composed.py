@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from signal import SIGKILL, Signals
 from typing import Any
 
 import httpx2
@@ -116,6 +117,12 @@ class Containers(Stack):
         assert not check or done.returncode == 0, f"{words}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done
 
+    def send(self, program: str, number: Signals) -> int:
+        pid = super().send(program, number)
+        if number is SIGKILL:  # until the engine has noticed, what it says of the dead one is out of date
+            eventually(lambda: self.status()[program]["pid"] != pid, STOPPED_SECONDS, f"{program} is still there")
+        return pid
+
     def stop(self, program: str) -> None:
         self.composed("stop", program)
 
@@ -124,7 +131,7 @@ class Containers(Stack):
         rows = {}
         for found in self._inspected():
             state = found["State"]
-            healthy = state["Running"] and state.get("Health", {}).get("Status") == "healthy"
+            healthy = state["Status"] == "running" and state.get("Health", {}).get("Status") == "healthy"
             name = found["Config"]["Labels"]["com.docker.compose.service"]
             rows[name] = {"name": name, "pid": state["Pid"], "state": "ready" if healthy else state["Status"]}
         return rows
