@@ -39,8 +39,8 @@ class Documents:
     def admit(self, ticket: UploadTicket) -> Receipt | None:
         """Return the stored receipt of a committed ticket, None when its bytes may come.
 
-        InvalidTicket, Malformed, TypeRefused (refused before), UploadAbandonedError, ModeForbids, StaleEpoch, Busy
-        (Kafka is away and the outbox is full), InsufficientStorage, DiskFailed.
+        Asks memory alone; for room on the disk `stage` looks. InvalidTicket, Malformed, TypeRefused (refused before),
+        UploadAbandonedError, ModeForbids, StaleEpoch, Busy (Kafka is away and the outbox is full), DiskFailed.
         """
         self._parts.gate.require_working()
         admission.require_addressed(ticket, self.identity)
@@ -52,7 +52,6 @@ class Documents:
         admission.require_unspent(answer)
         admission.require_current(ticket, self.identity, self._parts.clock.now())
         self.outbox.require_room()
-        self._parts.stagings.require_room(ticket.size)
         return None
 
     async def stage(self, ticket: UploadTicket) -> StagingFile:
@@ -67,7 +66,9 @@ class Documents:
         """Remember a refusal that does not spend the ticket (size, digest), for who gives the upload up later."""
         note = Note(ticket_id=ticket.ticket_id, problem=problem_text(problem), expires_at=expiry(ticket))
         self._parts.memory.note(note)
-        self._parts.journal.append_lazily(note)
+        # Whoever is refused may come again as often as he likes; behind a slow disk that must not fill the memory.
+        if self._parts.journal.has_room:
+            self._parts.journal.append_lazily(note)
 
     async def commit(self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None) -> Receipt:
         """Commit a document: when this returns, journal, body and `attr.json` are durable. Takes the staged file.

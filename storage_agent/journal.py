@@ -86,12 +86,17 @@ class Journal:
         """Return the number that the next entry gets; all below it are durable."""
         return self._tail.next_number
 
+    @property
+    def has_room(self) -> bool:
+        """Tell whether the queue takes more that can also be left out."""
+        return len(self._queue) < QUEUE_MAX
+
     async def append(self, entry: Entry) -> int:
         """Return the entry's number once it is durable; InsufficientStorage, DiskFailed, Busy, Stopping otherwise."""
         self._gate.require_working()
         if self._closing or self._ended:
             raise Stopping
-        if len(self._queue) >= QUEUE_MAX:
+        if not self.has_room:
             raise Busy("The journal's queue is full. Repeat the request.", retry_after_seconds=1)
         durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._queue.append(_Append(entry, encode_entry(entry), durable))

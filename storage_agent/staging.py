@@ -151,14 +151,6 @@ class Stagings:
         # Room is looked for and promised in one step; two takers of the reserve would trip over each other's file.
         self._opening = asyncio.Lock()
 
-    def require_room(self, size: int) -> None:
-        """Raise InsufficientStorage unless `size` bytes fit beside the reserve and all that is promised."""
-        promised = sum(file.promised for file in self._open)
-        needed = size + self._reserve.owed() + promised
-        if self.disk.free_bytes(self._folder) < needed:
-            msg = f"The element has no room for {size} bytes beside what is promised to other uploads."
-            raise InsufficientStorage(msg)
-
     async def open(self, ticket: UploadTicket) -> StagingFile:
         """Make the file of one PUT and promise it its room; InsufficientStorage, Malformed for a strange ticket id."""
         if not is_uuid(ticket.ticket_id):
@@ -166,10 +158,9 @@ class Stagings:
             raise Malformed(msg)
         path = self._folder / f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
         async with self._opening:
-            if not self._reserve.held:
-                await self.gate.call(self._reserve.take)
-            self.require_room(ticket.size)
-            file = StagingFile(ticket, path, await self.gate.call(self.disk.create, path), self)
+            promised = sum(file.promised for file in self._open)
+            handle = await self.gate.call(self._create, path, ticket.size, promised)
+            file = StagingFile(ticket, path, handle, self)
             self._open.append(file)
         return file
 
@@ -204,6 +195,13 @@ class Stagings:
         """Stop counting a file that is finished or gone."""
         if file in self._open:
             self._open.remove(file)
+
+    def _create(self, path: Path, size: int, promised: int) -> int:
+        self._reserve.take()
+        if self.disk.free_bytes(self._folder) < size + self._reserve.owed() + promised:
+            msg = f"The element has no room for {size} bytes beside what is promised to other uploads."
+            raise InsufficientStorage(msg)
+        return self.disk.create(path)
 
     def _of(self, ticket_id: str, wanted: Callable[[StagingFile], bool]) -> list[StagingFile]:
         return [file for file in self._open if file.ticket.ticket_id == ticket_id and wanted(file)]

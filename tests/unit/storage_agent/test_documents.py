@@ -233,9 +233,9 @@ async def test_room_is_promised_to_every_open_upload_beside_the_reserve(tmp_path
         big = a_ticket_for(documents.identity, DATA).model_copy(update={"size": int(free * 0.7)})
         file = await documents.stage(big)
         with pytest.raises(InsufficientStorage):
-            documents.admit(big.model_copy(update={"ticket_id": TicketId(derive("another", "ticket"))}))
+            await documents.stage(big.model_copy(update={"ticket_id": TicketId(derive("another", "ticket"))}))
         await file.discard()
-        documents.admit(big)
+        await (await documents.stage(big)).discard()
 
 
 async def test_a_caller_who_goes_away_does_not_stop_a_commit_that_has_begun(tmp_path: Path) -> None:

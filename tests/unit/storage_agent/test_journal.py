@@ -14,7 +14,7 @@ from infra.runtime.settings_sections import AgentSettings
 from schemas.errors import DiskFailed, InsufficientStorage, JournalDamaged, Stopping
 from schemas.ticket import UploadTicket
 from storage_agent.files import LocalDisk
-from storage_agent.journal import segment_names
+from storage_agent.journal import QUEUE_MAX, segment_names
 from storage_agent.reserve import NAME
 from tests.builders import NOW
 from tests.disks import CrashingDisk, MemoryDisk
@@ -67,6 +67,16 @@ async def test_commits_that_come_together_share_one_sync() -> None:
         await asyncio.gather(*(put(documents, a_ticket_for(documents.identity, DATA), DATA) for _ in range(40)))
         grown = disk_lines(disk) - lines
     assert 0 < grown < 40
+
+
+async def test_refusals_without_end_do_not_fill_the_memory_behind_a_slow_disk() -> None:
+    async with an_element(CrashingDisk(MemoryDisk())) as documents:
+        ticket = a_ticket_for(documents.identity, DATA)
+        # The writer has no turn in between, as behind a disk that does not answer.
+        for _ in range(QUEUE_MAX + 10):
+            documents.note_refusal(ticket, {"code": "size_mismatch"})
+        assert len(documents._parts.journal._queue) == QUEUE_MAX
+        assert "size_mismatch" in documents._parts.memory.notes[ticket.ticket_id].problem
 
 
 def disk_lines(disk: CrashingDisk) -> int:

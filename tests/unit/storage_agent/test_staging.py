@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.runtime.clock import ManualClock
-from schemas.errors import InsufficientStorage, UploadAbandonedError
+from schemas.errors import DiskFailed, InsufficientStorage, UploadAbandonedError
 from schemas.identifiers import TicketId, derive
 from schemas.ticket import UploadTicket
 from storage_agent import staging
@@ -134,3 +134,27 @@ async def test_a_large_body_is_synced_while_it_arrives_so_that_its_last_sync_is_
     await file.finish()
     assert max(disk.synced) <= staging.SYNC_BYTES
     assert sum(disk.synced) == size
+
+
+async def test_a_disk_that_does_not_say_how_much_is_free_holds_nobody_else_up(tmp_path: Path) -> None:
+    disk = SilentDisk()
+    stagings = Stagings(disk, DiskGate(0.2), Reserve(disk, tmp_path, 0), tmp_path, ManualClock(NOW))
+    opening = asyncio.create_task(stagings.open(a_ticket(an_upload_request(size=1))))
+    try:
+        # The event loop turns meanwhile, and after its deadline the disk counts as failed.
+        with pytest.raises(DiskFailed, match="did not answer"):
+            async with asyncio.timeout(10):
+                await opening
+    finally:
+        disk.heard.set()
+
+
+class SilentDisk(LocalDisk):
+    """Answers no question about its room until `heard` is set."""
+
+    def __init__(self) -> None:
+        self.heard = threading.Event()
+
+    def free_bytes(self, path: Path) -> int:
+        self.heard.wait(60)
+        return super().free_bytes(path)
