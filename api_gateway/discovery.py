@@ -1,14 +1,16 @@
 """Which elements there are and where: Redis for those that are there now, the view when Redis cannot tell."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from redis.asyncio import Redis
 
+from api_gateway.placement import is_online, judged_at
 from api_gateway.ports import Element, Views
 from projections.elements.discovery import Discovered, discovered
 from schemas.elements import Mode
-from schemas.errors import DependencyUnavailable
+from schemas.errors import DatabaseUnavailable, DependencyUnavailable
 from schemas.events import Capacity
 
 
@@ -16,19 +18,31 @@ class Discovery(Protocol):
     """What tells of elements that can be reached."""
 
     async def elements(self) -> Sequence[Element]:
-        """Return elements with their newest heartbeat; some may be offline by now. DependencyUnavailable."""
+        """Return elements with their newest heartbeat; some may be offline by now. DatabaseUnavailable."""
         ...
 
 
 class RedisDiscovery:
-    """Redis first; the view, which is a little slower and never forgets, when Redis is away or knows none."""
+    """Redis first; the view, which is a little slower and never forgets, when Redis is away or knows none.
+
+    What was told last is remembered for the time when neither answers: elements come and go seldom.
+    """
 
     def __init__(self, redis: Redis, views: Views) -> None:
         self._redis = redis
         self._views = views
+        self._told: Sequence[Element] = ()
 
     async def elements(self) -> Sequence[Element]:
         """Return elements with their newest heartbeat."""
+        try:
+            self._told = await self._asked()
+        except DatabaseUnavailable:
+            if not self._told:
+                raise
+        return self._told
+
+    async def _asked(self) -> Sequence[Element]:
         try:
             found = await discovered(self._redis)
         except DependencyUnavailable:
@@ -47,13 +61,21 @@ class ViewDiscovery:
         return await self._views.list_elements()
 
 
-async def find(discovery: Discovery, views: Views, element_id: str) -> Element | None:
-    """Return the element with this id, online or not; None when neither discovery nor the views know it."""
-    return _with_id(await discovery.elements(), element_id) or _with_id(await views.list_elements(), element_id)
+class Found(NamedTuple):
+    """An element, and whether its agent counts as there."""
+
+    element: Element
+    is_there: bool
 
 
-def _with_id(elements: Sequence[Element], element_id: str) -> Element | None:
-    return next((element for element in elements if element.element_id == element_id), None)
+async def find(discovery: Discovery, views: Views, element_id: str, now: datetime) -> Found | None:
+    """Return the element with this id; None when neither discovery nor the views know it."""
+    for ask in (discovery.elements, views.list_elements):
+        told = await ask()
+        element = next((element for element in told if element.element_id == element_id), None)
+        if element is not None:
+            return Found(element, is_online(element, judged_at(told, now)))
+    return None
 
 
 def _element(found: Discovered) -> Element:

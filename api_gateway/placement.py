@@ -17,6 +17,15 @@ def is_online(element: Element, now: datetime) -> bool:
     return element.at is not None and element.url is not None and now - element.at <= ONLINE_FOR
 
 
+def judged_at(elements: Iterable[Element], now: datetime) -> datetime:
+    """Return the moment to judge the elements at: now, or the newest word of any, when none has spoken since.
+
+    Heartbeats come by way of the log and the projector. When those are away every element is silent at once, and that
+    says nothing about the agents: who was there then counts as there.
+    """
+    return min(now, max((element.at for element in elements if element.at is not None), default=now))
+
+
 def refusal(element: Element, size: int, now: datetime) -> str | None:
     """Return why the element does not take `size` bytes now, or None when it does."""
     if not is_online(element, now):

@@ -123,7 +123,10 @@ class Views(Protocol):
 
 
 class MemoryViews:
-    """The shipped double: views that hold what they are given; `away` takes operations away. Cursors are positions."""
+    """The shipped double: views that hold what they are given; Cursors are positions.
+
+    `away` takes operations and elements away.
+    """
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
@@ -174,7 +177,9 @@ class MemoryViews:
         return _page(EventBody, found, limit, cursor)
 
     async def list_elements(self) -> Sequence[Element]:
-        """Return the elements."""
+        """Return the elements; DatabaseUnavailable while the double is told to be away."""
+        if self.away:
+            raise DatabaseUnavailable
         return tuple(self.elements)
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api_gateway.dependencies import Parts, actor_of
-from api_gateway.discovery import find
+from api_gateway.discovery import Found, find
 from api_gateway.idempotency import digest_of, operation_of, require_same
 from api_gateway.inbox import acknowledgement, until_known
-from api_gateway.placement import TAKING, is_online, place
+from api_gateway.placement import TAKING, judged_at, place
 from api_gateway.ports import Element, Operation
 from api_gateway.texts import is_storable
 from api_gateway.tickets import upload_answer, upload_ticket
@@ -68,7 +68,8 @@ class _Asked:
 
 async def _announced(parts: Parts, asked: _Asked) -> UploadAnswer:
     now = parts.clock.now()
-    element = place(await parts.discovery.elements(), asked.body.element_id, asked.body.size, now)
+    elements = await parts.discovery.elements()
+    element = place(elements, asked.body.element_id, asked.body.size, judged_at(elements, now))
     request = _request(parts, asked, element, now)
     # The ticket comes first: what does not fit into one is refused while nothing has been asked for yet.
     answer = _answer(parts, request, element)
@@ -81,18 +82,19 @@ async def _answered_again(parts: Parts, known: Operation, digest: str) -> Upload
     require_same(known.request_sha256, digest)
     if known.request is None:
         raise IdempotencyKeyReused("The first request under this Idempotency-Key is no longer kept. Use a new key.")
-    element = await find(parts.discovery, parts.views, known.request.element_id)
-    if element is None or element.url is None:
+    found = await find(parts.discovery, parts.views, known.request.element_id, parts.clock.now())
+    if found is None or found.element.url is None:
         raise AgentUnavailable
     if not known.is_terminal:
-        _require_taking(element, parts.clock.now())
-    return _answer(parts, known.request, element)
+        _require_taking(found)
+    return _answer(parts, known.request, found.element)
 
 
-def _require_taking(element: Element, now: datetime) -> None:
+def _require_taking(found: Found) -> None:
+    element = found.element
     if element.mode not in TAKING:
         raise ElementUnavailable(f"Element {element.name} is now in mode {element.mode} and takes no uploads.")
-    if not is_online(element, now):
+    if not found.is_there:
         raise AgentUnavailable
 
 

@@ -9,7 +9,6 @@ from fastapi.responses import RedirectResponse
 
 from api_gateway.dependencies import PAGE_LIMIT, Cursor, Given, Limit, Parts, Reader
 from api_gateway.discovery import find
-from api_gateway.placement import is_online
 from api_gateway.ports import Document
 from api_gateway.tickets import download_url
 from schemas.api.body import Page
@@ -75,9 +74,9 @@ async def _found(parts: Parts, document_id: str) -> Document:
 
 async def _redirect(parts: Parts, document_id: str, part: str, subject: str) -> Response:
     document = await _found(parts, document_id)
-    element = await find(parts.discovery, parts.views, document.body.element_id)
     now = parts.clock.now()
-    if element is None or not is_online(element, now):
+    found = await find(parts.discovery, parts.views, document.body.element_id, now)
+    if found is None or not found.is_there:
         raise AgentUnavailable
-    url = download_url(parts.keys.signing_key(now), document, element, part, subject, now, parts.issuer)
+    url = download_url(parts.keys.signing_key(now), document, found.element, part, subject, now, parts.issuer)
     return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})

@@ -1,6 +1,7 @@
 """Parts of the gateway by themselves: the keys it signs with, discovery without Redis, bodies that never come, caps."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from infra.runtime.keys import generate_key
 from infra.runtime.redis import open_redis
 from infra.runtime.settings import Settings, load_settings
 from infra.runtime.settings_sections import RedisSettings
-from schemas.errors import ConfigurationInvalid, Corrupted, DependencyUnavailable
+from schemas.errors import ConfigurationInvalid, Corrupted, DatabaseUnavailable, DependencyUnavailable
 from schemas.events import KeyRegistered
 from schemas.identifiers import KeyId
 from tests.builders import NOW, an_actor
@@ -71,8 +72,35 @@ async def test_while_redis_is_away_the_views_tell_where_the_elements_are() -> No
 async def test_an_element_that_discovery_has_forgotten_is_still_known_to_the_views() -> None:
     here, kept = MemoryViews(), MemoryViews()
     here.elements, kept.elements = [HOT], [HOT, VAULT]
-    assert await find(ViewDiscovery(here), kept, VAULT.element_id) == VAULT
-    assert await find(ViewDiscovery(here), kept, "nowhere") is None
+    assert await find(ViewDiscovery(here), kept, VAULT.element_id, NOW) == (VAULT, True)
+    assert await find(ViewDiscovery(here), kept, "nowhere", NOW) is None
+
+
+async def test_one_silent_element_is_away_and_when_all_are_silent_those_heard_of_last_count_as_there() -> None:
+    views, late = MemoryViews(), NOW + timedelta(minutes=5)
+    gone = replace(VAULT, at=NOW - timedelta(hours=1))
+    views.elements = [HOT, gone]
+    assert await find(ViewDiscovery(views), views, HOT.element_id, late) == (HOT, True)
+    assert await find(ViewDiscovery(views), views, gone.element_id, late) == (gone, False)
+    spoken = replace(VAULT, at=late)
+    views.elements = [HOT, spoken]
+    assert await find(ViewDiscovery(views), views, HOT.element_id, late) == (HOT, False)
+
+
+async def test_while_nobody_answers_the_elements_that_were_told_last_are_remembered() -> None:
+    views = MemoryViews()
+    views.elements = [HOT]
+    (port,) = free_ports(1)
+    settings = RedisSettings.model_validate({"url": f"redis://127.0.0.1:{port}/0"})
+    async with open_redis(settings) as redis:
+        discovery = RedisDiscovery(redis, views)
+        views.away = True
+        with pytest.raises(DatabaseUnavailable):
+            await discovery.elements()
+        views.away = False
+        assert await discovery.elements() == (HOT,)
+        views.away = True
+        assert await discovery.elements() == (HOT,)
 
 
 async def answered(receive: Receive) -> list[Message]:

@@ -57,8 +57,11 @@ async def test_an_element_is_chosen_by_name_or_id_and_refused_with_a_reason(edge
     assert_problem(await edge.announce({"element_id": "nowhere"}), 409, "element_unavailable")
     assert_problem(await edge.announce({"size": 601}), 409, "element_unavailable")
     edge.clock.advance(11)
+    # Everybody is silent: that is the log's or the projector's doing, and says nothing about the agents.
+    assert (await edge.announce()).json()["element_id"] == HOT.element_id
+    edge.views.elements = [replace(HOT, at=None), replace(VAULT, url=None)]
     assert_problem(await edge.announce(), 503, "agent_unavailable")
-    assert len(edge.publisher.records) == 2
+    assert len(edge.publisher.records) == 3
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,7 @@ async def test_a_repeat_after_the_element_turned_is_refused_unless_the_upload_ha
     first = (await edge.announce(Idempotency_Key="k-1")).json()
     edge.views.elements = [replace(HOT, mode=Mode.READ_ONLY, mode_epoch=4)]
     assert_problem(await edge.announce(Idempotency_Key="k-1"), 409, "element_unavailable")
-    edge.views.elements = [replace(HOT, at=NOW - timedelta(seconds=60))]
+    edge.views.elements = [replace(HOT, at=NOW - timedelta(seconds=60)), VAULT]
     assert_problem(await edge.announce(Idempotency_Key="k-1"), 503, "agent_unavailable")
     operation = edge.views.operations[first["operation_id"]]
     edge.views.operations[first["operation_id"]] = replace(operation, status="succeeded")
