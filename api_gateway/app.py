@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from api_gateway.accounts import AccountDesk
+from api_gateway.attempts import Attempts
 from api_gateway.bodies import BoundedBodies
 from api_gateway.bootstrap import Bootstrap
 from api_gateway.dependencies import Parts
@@ -139,6 +140,7 @@ def _parts(ground: _Ground, keys: Keys, begun: asyncio.Event) -> Parts:
             installation=ground.installation,
             clock=clock,
             metrics=ground.metrics,
+            attempts=Attempts(clock),
             token_seconds=settings.gateway.access_token_seconds,
             issuer=settings.security.issuer,
             begun=begun,

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from api_gateway.attempts import Attempts
 from api_gateway.keyholder import Keys
 from api_gateway.passwords import Passwords
 from api_gateway.ports import Account, Views
@@ -12,8 +13,9 @@ from infra.runtime.clock import Clock
 from infra.runtime.installation import Installation
 from infra.runtime.metrics import Metrics
 from infra.runtime.security import AccessClaims, sign_token
+from projections.accounts.fold import login_key
 from schemas.api.auth import TokenBody
-from schemas.errors import InvalidCredentials, ViewsBehind
+from schemas.errors import ArtStoreError, InvalidCredentials, ViewsBehind
 
 LOGIN_MAX, PASSWORD_MAX = 256, 1024
 
@@ -28,24 +30,33 @@ class Sessions:
     installation: Installation
     clock: Clock
     metrics: Metrics
+    attempts: Attempts
     token_seconds: int
     issuer: str
     begun: asyncio.Event
 
-    async def sign_in(self, login: str, password: str) -> TokenBody:
+    async def sign_in(self, login: str, password: str, address: str) -> TokenBody:
         """Return a token; InvalidCredentials, after the same time whether the login exists or not.
 
-        ViewsBehind while the installation is not `begun`: its first account may be on the way, password and all.
+        TooManyAttempts when the login, or the client's address, has had too many wrong passwords. ViewsBehind while
+        the installation is not `begun`: its first account may be on the way, password and all.
         """
-        account = await self._verified(login, password)
-        if account is None and not self.begun.is_set():
-            msg = (
-                "This installation is at its first start, and the account may not be known yet. Try again in a second."
-            )
-            raise ViewsBehind(msg, retry_after_seconds=1)
+        attempt = self.attempts.begin(login_key(login[:LOGIN_MAX]), address)
+        try:
+            account = await self._verified(login, password)
+            if account is None and not self.begun.is_set():
+                message = (
+                    "This installation is at its first start, and the account may not be known yet."
+                    " Try again in a second."
+                )
+                raise ViewsBehind(message, retry_after_seconds=1)
+        except ArtStoreError:
+            attempt.forgive()
+            raise
         self.metrics.sign_ins.labels("refused" if account is None else "ok").inc()
         if account is None:
             raise InvalidCredentials
+        attempt.forgive()
         token = self._token(account, self.clock.now())
         return TokenBody(access_token=token, expires_in=self.token_seconds)
 

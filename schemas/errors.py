@@ -285,6 +285,13 @@ class Busy(Transient):
     title = "Busy"
 
 
+class TooManyAttempts(Transient):
+    """Too many wrong passwords for this login or from this address. Try again after the time in Retry-After."""
+
+    code = "too_many_attempts"
+    title = "Too many attempts"
+
+
 class Stopping(Transient):
     """This program is stopping. Repeat the request; another instance, or its successor, will answer."""
 

@@ -45,6 +45,7 @@ STATUSES: Mapping[type[ArtStoreError], int] = {
     errors.IdempotencyKeyReused: 422,
     errors.InvalidRequest: 422,
     errors.ModeForbids: 423,
+    errors.TooManyAttempts: 429,
     errors.InsufficientStorage: 507,
     errors.ConfigurationInvalid: 500,
 }

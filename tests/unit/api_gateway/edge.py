@@ -11,6 +11,7 @@ import httpx2
 
 from api_gateway.accounts import AccountDesk
 from api_gateway.app import make_app
+from api_gateway.attempts import Attempts
 from api_gateway.dependencies import Parts
 from api_gateway.discovery import ViewDiscovery
 from api_gateway.keyholder import MemoryKeys
@@ -114,7 +115,16 @@ class Edge:
             publisher=self.publisher,
             keys=keys,
             sessions=Sessions(
-                self.views, keys, self.passwords, INSTALLATION, self.clock, self.metrics, 900, "artstore", self.begun
+                self.views,
+                keys,
+                self.passwords,
+                INSTALLATION,
+                self.clock,
+                self.metrics,
+                Attempts(self.clock),
+                900,
+                "artstore",
+                self.begun,
             ),
             accounts=self.desk,
             issuer="artstore",
