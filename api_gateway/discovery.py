@@ -10,7 +10,7 @@ from api_gateway.placement import is_online, judged_at
 from api_gateway.ports import Element, Views
 from projections.elements.discovery import Discovered, discovered
 from schemas.elements import Mode
-from schemas.errors import DatabaseUnavailable, DependencyUnavailable
+from schemas.errors import ConfigurationInvalid, DatabaseUnavailable, DependencyUnavailable
 from schemas.events import Capacity
 
 
@@ -45,7 +45,8 @@ class RedisDiscovery:
     async def _asked(self) -> Sequence[Element]:
         try:
             found = await discovered(self._redis)
-        except DependencyUnavailable:
+        except (DependencyUnavailable, ConfigurationInvalid):
+            # A password that was changed under way is one more way of being away; at a start it is refused.
             found = ()
         return tuple(map(_element, found)) or await self._views.list_elements()
 

@@ -21,12 +21,14 @@ RETRIES = 1
 
 @contextlib.asynccontextmanager
 async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
-    """Open a client whose answers are `str`. It connects at its first command, so a server that is away is no obstacle.
+    """Open a client whose answers are `str`. A server that is away is no obstacle: it may come.
 
-    ConfigurationInvalid when the address is none.
+    ConfigurationInvalid when the address is none, or the server there refuses the password.
     """
     client = Redis.from_pool(_pool(settings))
     try:
+        with contextlib.suppress(DependencyUnavailable):
+            await _asked(client)
         yield client
     finally:
         with contextlib.suppress(TimeoutError, RedisError):
@@ -37,11 +39,15 @@ async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
 async def ping(client: Redis) -> str | None:
     """Return None when the server answers within 1.5 seconds, else the reason in words."""
     try:
-        async with translated_errors(), asyncio.timeout(PING_SECONDS):
-            await client.ping()
+        await _asked(client)
     except ArtStoreError as error:
         return error.detail
     return None
+
+
+async def _asked(client: Redis) -> None:
+    async with translated_errors(), asyncio.timeout(PING_SECONDS):
+        await client.ping()
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from infra.runtime.clock import Clock
 from infra.runtime.redis import translated_errors
 from projections.elements.fold import StatusRow
 from projections.tables import Row
-from schemas.errors import DependencyUnavailable
+from schemas.errors import ConfigurationInvalid, DependencyUnavailable
 
 PREFIX = "artstore:discovery:"
 HEARTBEAT_SECONDS = 15.0
@@ -34,7 +34,10 @@ class Discovered:
 
 
 async def discovered(redis: Redis) -> tuple[Discovered, ...]:
-    """Return the elements that are there, by name. DependencyUnavailable while Redis is away: ask the view then."""
+    """Return the elements that are there, by name. DependencyUnavailable while Redis is away: ask the view then.
+
+    ConfigurationInvalid when it refuses this program's password.
+    """
     async with translated_errors():
         keys = [key async for key in redis.scan_iter(match=f"{PREFIX}*", count=100)]
         values = await redis.mget(keys) if keys else []
@@ -58,7 +61,7 @@ class DiscoveryWriter:
             return
         try:
             await self._write(alive)
-        except DependencyUnavailable as error:
+        except (DependencyUnavailable, ConfigurationInvalid) as error:
             self._noticed(reason=error.detail)
         else:
             self._noticed(reason=None)

@@ -3,12 +3,18 @@
 import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 
+from api_gateway.discovery import RedisDiscovery
+from api_gateway.ports import MemoryViews
+from infra.runtime.settings import Settings
 from tests.archive import PROBLEM, Archive
 from tests.stacks import Stack, eventually
+from tests.unit.api_gateway.edge import HOT
 
 
 def test_the_first_start_has_left_one_key_and_one_administrator_and_a_ready_gateway(
@@ -96,3 +102,10 @@ def test_without_redis_the_views_tell_where_the_elements_are(stack: Stack, archi
     finally:
         stack.artstore("up")
     eventually(lambda: archive.get("/elements").status_code == 200, 20, "the elements do not come back")
+
+
+async def test_the_views_tell_where_the_elements_are_when_redis_refuses_the_password(servers: Settings) -> None:
+    address, views = urlsplit(servers.redis.required_url()), MemoryViews()
+    views.elements = [HOT]
+    async with Redis.from_url(f"redis://:wrong@{address.hostname}:{address.port}/0", socket_timeout=5.0) as redis:
+        assert await RedisDiscovery(redis, views).elements() == (HOT,)

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
 
 from infra.runtime.clock import ManualClock, SystemClock
 from infra.runtime.metrics import Metrics
@@ -24,7 +26,7 @@ from projections.texts.queries import TextStore, Wanted, text_state
 from projections.texts.worker import TextWorker
 from projections.timeline.queries import EventView, events
 from schemas.elements import Mode
-from schemas.errors import AgentUnavailable, NotFound
+from schemas.errors import AgentUnavailable, ConfigurationInvalid, NotFound
 from schemas.events import Outcome
 from schemas.identifiers import new_id
 from schemas.topics import DOCUMENT_EVENT
@@ -132,6 +134,21 @@ async def test_a_fresh_heartbeat_is_discovered_and_an_old_one_is_history(bench: 
         assert old not in known
         assert known[fresh].free_bytes == 60
         assert 0 < await redis.pttl(PREFIX + fresh) <= 12_000
+
+
+async def test_a_password_that_redis_refuses_is_refused_at_a_start_and_stops_nothing_that_runs(
+    servers: Settings,
+) -> None:
+    address = urlsplit(servers.redis.required_url())
+    wrong = RedisSettings.model_validate({"url": f"redis://:wrong@{address.hostname}:{address.port}/0"})
+    with pytest.raises(ConfigurationInvalid, match="ARTSTORE_REDIS__URL"):
+        async with open_redis(wrong):
+            pass
+    beat = a_heartbeat(new_id(NOW), at=datetime.now(UTC))
+    async with Redis.from_url(wrong.required_url(), socket_timeout=5.0) as redis:
+        await DiscoveryWriter(redis, SystemClock()).tell(ELEMENTS.fold(received(beat)))
+        with pytest.raises(ConfigurationInvalid):
+            await discovered(redis)
 
 
 async def test_redis_being_away_stops_nothing() -> None:
