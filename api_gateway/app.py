@@ -26,7 +26,7 @@ from api_gateway.sessions import Sessions
 from api_gateway.views import PostgresViews
 from infra.runtime import kafka, postgres
 from infra.runtime.clock import Clock, SystemClock
-from infra.runtime.http import Check, operational_routes, traced
+from infra.runtime.http import AtMost, Check, operational_routes, traced
 from infra.runtime.installation import Installation
 from infra.runtime.keys import KeyFollower
 from infra.runtime.lifecycle import Process, Task
@@ -41,6 +41,8 @@ from projections.shape import missing_views
 from schemas.errors import ConfigurationInvalid
 
 NAME = "gateway"
+# Waiting ones among them; a body of 64 KiB each at the most.
+REQUESTS_AT_ONCE = 512
 ROOMS = (auth, uploads, documents, search, operations, elements, events, accounts, keys)
 
 
@@ -78,7 +80,7 @@ def make_app(parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = 
     for room in ROOMS:
         app.include_router(room.router)
     app.add_middleware(BoundedBodies)
-    return traced(app, metrics)
+    return traced(AtMost(app, REQUESTS_AT_ONCE), metrics)
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,11 @@ def _process(ground: _Ground) -> Process:
         done=begun,
     )
     checks = _checks(ground, keyholder, bootstrap)
+    # Without the log nothing can be announced; whatever is known is read, found and fetched all the same.
+    notes = {"kafka": lambda: kafka.ping(settings.kafka)}
     return Process(
         name=NAME,
-        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics)),
+        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics, notes)),
         host=settings.gateway.host,
         port=settings.gateway.port,
         tasks=(Task("keys", follower.run), Task("bootstrap", bootstrap.run)),
@@ -162,7 +166,6 @@ def _checks(ground: _Ground, keyholder: Keyholder, bootstrap: Bootstrap) -> Mapp
         return None if bootstrap.done.is_set() else "waiting for the first key and the first administrator"
 
     return {
-        "kafka": lambda: kafka.ping(ground.settings.kafka),
         "postgres": lambda: postgres.ping(ground.pool),
         "views": lambda: missing_views(ground.pool),
         "signing_key": key,

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
+from infra.runtime.problems import problem_response
+from schemas.errors import Busy
 
 CHECK_SECONDS = 2.0
 QUIET = ("/health/live", "/health/ready", "/metrics")
@@ -26,11 +28,14 @@ NOT_ASCII = re.compile(rb"[\x80-\xff]")
 Check = Callable[[], Awaitable[str | None]]
 
 
-def operational_routes(name: str, checks: Mapping[str, Check], metrics: Metrics) -> list[Route]:
+def operational_routes(
+    name: str, checks: Mapping[str, Check], metrics: Metrics, notes: Mapping[str, Check] | None = None
+) -> list[Route]:
     """Routes /health/live, /health/ready and /metrics.
 
     A check returns None when its part is fine, else the reason in words; it has two seconds. Live says only that the
-    event loop turns; ready is 503 while any check has a reason, and from the moment the process begins to stop.
+    event loop turns; ready is 503 while any check has a reason, and from the moment the process begins to stop. `notes`
+    are checks of what the program can do without for much of its work: they are told, and do not make it unready.
     """
 
     async def live(_request: Request) -> Response:
@@ -38,11 +43,12 @@ def operational_routes(name: str, checks: Mapping[str, Check], metrics: Metrics)
 
     async def ready(request: Request) -> Response:
         stopping: asyncio.Event | None = request.scope.get(STOPPING)
-        found = await _asked(checks)
+        found, degraded = await asyncio.gather(_asked(checks), _asked(notes or {}))
         if stopping is not None and stopping.is_set():
             found["lifecycle"] = "stopping"
         status = 503 if any(found.values()) else 200
         told = {key: reason or "ok" for key, reason in found.items()}
+        told |= {key: f"degraded: {reason}" if reason else "ok" for key, reason in degraded.items()}
         body = {"status": "ok" if status == 200 else "unavailable", "program": name, "checks": told}  # noqa: PLR2004
         return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
 
@@ -57,6 +63,31 @@ def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
     inner = _AccessLog(app, metrics)
     quiet = ExcludeList([f"{path}$" for path in QUIET])
     return _Readable(OpenTelemetryMiddleware(inner, excluded_urls=quiet, exclude_spans=["receive", "send"]))
+
+
+class AtMost:
+    """Middleware in front of `app`: beyond so many requests at once the next one is told to come back.
+
+    Each holds memory and handles for as long as its client likes. Health and metrics are always answered.
+    """
+
+    def __init__(self, app: ASGIApp, requests: int) -> None:
+        self._app = app
+        self._left = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 503 with Retry-After."""
+        if scope["type"] != "http" or scope["path"] in QUIET:
+            await self._app(scope, receive, send)
+        elif self._left == 0:
+            busy = Busy("As many requests are under way as this program takes at once. Repeat yours in a moment.")
+            await problem_response(busy, scope["path"])(scope, receive, send)
+        else:
+            self._left -= 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._left += 1
 
 
 async def _asked(checks: Mapping[str, Check]) -> dict[str, str | None]:

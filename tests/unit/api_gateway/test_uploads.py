@@ -1,11 +1,13 @@
 """Announcing uploads: what is answered, what stands in the inbox, what is refused, and repeats."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from api_gateway.bodies import BODY_BYTES_MAX
 from infra.runtime.security import verify_upload_ticket
 from schemas.elements import Mode
 from schemas.envelope import Position, Record
@@ -120,6 +122,12 @@ async def test_what_does_not_fit_into_a_ticket_is_refused_by_name_before_it_is_a
     assert edge.publisher.records == []
 
 
+def every_route() -> list[str]:
+    """Return `METHOD /path` of all that the gateway describes, and an address that does not exist."""
+    paths = asyncio.run(Edge().http.get("/api/openapi.json")).json()["paths"]
+    return [*(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods), "POST /nowhere"]
+
+
 async def test_a_body_above_its_cap_is_refused_announced_or_streamed(edge: Edge) -> None:
     body = {"custom": {str(n): "ё" * 400 for n in range(90)}}
     assert_problem(await edge.announce(body), 413, "too_large")
@@ -129,6 +137,14 @@ async def test_a_body_above_its_cap_is_refused_announced_or_streamed(edge: Edge)
             yield b" " * 1024
 
     answer = await edge.http.post("/api/v1/uploads", content=pieces(), headers=edge.headers())
+    assert_problem(answer, 413, "too_large")
+
+
+@pytest.mark.parametrize("route", every_route())
+async def test_no_route_takes_a_body_above_the_cap(edge: Edge, route: str) -> None:
+    method, _, path = route.partition(" ")
+    headers = {**edge.headers("administrator"), "Content-Length": str(BODY_BYTES_MAX + 1)}
+    answer = await edge.http.request(method, path, content=bytes(BODY_BYTES_MAX + 1), headers=headers)
     assert_problem(answer, 413, "too_large")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from infra.runtime.http import operational_routes, traced
+from infra.runtime.http import AtMost, operational_routes, traced
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
 
@@ -43,6 +44,14 @@ def test_a_failing_check_is_503_with_its_reason() -> None:
     answer = _client(kafka=_away, postgres=_fine).get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"kafka": "no broker answered", "postgres": "ok"}
+
+
+def test_what_a_program_can_do_without_is_told_and_does_not_make_it_unready() -> None:
+    routes = operational_routes("gateway", {"postgres": _fine}, Metrics(), {"kafka": _away, "other": _fine})
+    answer = TestClient(Starlette(routes=routes)).get("/health/ready")
+    assert answer.status_code == 200
+    degraded = {"postgres": "ok", "kafka": "degraded: no broker answered", "other": "ok"}
+    assert answer.json()["checks"] == degraded
 
 
 def test_a_silent_check_has_two_seconds() -> None:
@@ -113,3 +122,25 @@ def test_two_processes_in_one_test_have_separate_metrics() -> None:
     first.saga_deadlines.inc()
     assert b"artstore_saga_deadlines_total 1.0" in first.render()
     assert b"artstore_saga_deadlines_total 0.0" in second.render()
+
+
+async def test_beyond_so_many_requests_at_once_the_next_is_told_to_come_back_and_health_is_still_answered() -> None:
+    gate, inside = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def waiting(_request: Request) -> Response:
+        inside.release()
+        await gate.wait()
+        return PlainTextResponse("done")
+
+    routes = [Route("/wait", waiting), *operational_routes("gateway", {}, Metrics())]
+    transport = httpx2.ASGITransport(app=AtMost(Starlette(routes=routes), 2))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        under_way = [asyncio.create_task(client.get("/wait")) for _ in range(2)]
+        for _ in under_way:
+            await inside.acquire()
+        refused = await client.get("/wait")
+        assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "busy", "1")
+        assert (await client.get("/health/live")).status_code == 200
+        gate.set()
+        assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {200}
+        assert (await client.get("/wait")).status_code == 200
