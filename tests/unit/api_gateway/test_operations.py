@@ -118,21 +118,21 @@ def events_in(text: str) -> list[dict[str, object]]:
 
 async def test_an_operation_is_followed_change_by_change_until_it_has_ended(edge: Edge) -> None:
     known(edge)
-    asked = asyncio.create_task(edge.get(f"{PATH}/events", "reader"))
-    await asyncio.sleep(0.2)
+    events = _events(edge.parts, OPERATION.operation_id, None)
+    lines = [await anext(events)]
     known(edge, status="succeeded", step="text", finished_at=NOW, found=False)
-    await asyncio.sleep(0.2)
-    assert not asked.done()
+    lines.append(await anext(events))
     known(edge, status="succeeded", step="text", finished_at=NOW, found=True)
-    answer = await asyncio.wait_for(asked, 5)
-    assert answer.headers["Content-Type"].startswith("text/event-stream")
-    told = events_in(answer.text)
+    lines += [line async for line in events]
+    told = events_in("".join(lines))
     assert [(event["state"], event["step"]) for event in told] == [
         ("running", "content"),
         ("running", "indexing"),
         ("succeeded", "text"),
     ]
-    assert told[-1] == (await edge.get(PATH)).json()
+    answer = await edge.get(f"{PATH}/events", "reader")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert told[-1:] == events_in(answer.text) == [(await edge.get(PATH)).json()]
 
 
 async def test_following_needs_the_permission_and_an_operation(edge: Edge) -> None:
