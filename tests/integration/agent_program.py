@@ -39,16 +39,21 @@ Kind = TypeVar("Kind", bound=Message)
 
 @dataclass
 class Agent:
-    """One agent's home, its process, and a client."""
+    """One agent's home, its process, and a client. `tmpfs_bytes`: its element lies in memory and has no more room."""
 
     home: Path
     kafka: KafkaSettings
     port: int = field(default_factory=lambda: free_ports(1)[0])
     process: subprocess.Popen[bytes] | None = None
+    tmpfs_bytes: int = 0
 
     @property
     def root(self) -> Path:
-        return self.home / "elements" / "hot"
+        folder = self.home / "elements" / "hot"
+        if not self.tmpfs_bytes or self.process is None:
+            return folder
+        # Only the agent itself sees what is mounted for it.
+        return Path(f"/proc/{self.process.pid}/root", *folder.parts[1:])
 
     @property
     def url(self) -> str:
@@ -77,7 +82,7 @@ class Agent:
         self.home.mkdir(exist_ok=True)
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-                [sys.executable, "-m", "infra.cli.programs", "agent"],
+                [*self._mounted(), sys.executable, "-m", "infra.cli.programs", "agent"],
                 cwd=ROOT,
                 env={**kept, **own, **extra},
                 stdout=log,
@@ -139,6 +144,15 @@ class Agent:
                         headers = dict(record.headers)
                         return message, headers["traceparent"].decode() if "traceparent" in headers else None
 
+    def _mounted(self) -> list[str]:
+        """Return the command that gives the agent a small file system of its own and becomes the agent."""
+        if not self.tmpfs_bytes:
+            return []
+        folder = self.home / "elements" / "hot"
+        folder.mkdir(parents=True, exist_ok=True)
+        mount = f'mount -t tmpfs -o size={self.tmpfs_bytes} tmpfs "$0" && exec "$@"'
+        return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(folder)]
+
     async def _ready(self) -> None:
         async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient(trust_env=False, timeout=5) as client:
             while True:
@@ -151,8 +165,8 @@ class Agent:
 
 
 @contextlib.asynccontextmanager
-async def an_agent(home: Path, kafka: KafkaSettings) -> AsyncIterator[Agent]:
-    """Prepare the log, start an agent, and end it whatever happened.
+async def an_agent(home: Path, kafka: KafkaSettings, tmpfs_bytes: int = 0, **extra: str) -> AsyncIterator[Agent]:
+    """Prepare the log, start an agent with more variables if given, and end it whatever happened.
 
     The agent believes the test's key from the set that its last run would have kept: on the log, which all tests of
     a session share, no gateway could open it.
@@ -160,8 +174,8 @@ async def an_agent(home: Path, kafka: KafkaSettings) -> AsyncIterator[Agent]:
     ensure_installation(home / "keys")
     write_json_atomic(home / "run" / "keys-hot.json", stored(a_ring()))
     await apply_topics(kafka)
-    agent = Agent(home, kafka)
-    await agent.start()
+    agent = Agent(home, kafka, tmpfs_bytes=tmpfs_bytes)
+    await agent.start(**extra)
     try:
         yield agent
     finally:
