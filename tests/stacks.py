@@ -152,6 +152,6 @@ def watched(spans: Path) -> dict[str, str]:
     }
 
 
-def whole_stack(home: Path) -> "Stack":
-    """Return a stack with every program, short deadlines, and its spans in a file; not yet started."""
-    return Stack(_environment(home, watched(home / "spans.jsonl")))
+def whole_stack(home: Path, **more: str) -> "Stack":
+    """Return a stack with every program, short deadlines unless told others, spans in a file; not yet started."""
+    return Stack(_environment(home, watched(home / "spans.jsonl") | more))
