@@ -1,6 +1,5 @@
 """GET and HEAD of a version's bytes, its attributes and its text: true ranges, strong tags, never whole in memory."""
 
-import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -9,7 +8,6 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -27,7 +25,6 @@ from storage_agent.modes import Verb, require
 from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
 
 PIECE_BYTES = 256 * 1024
-SEND_SECONDS = 60.0
 # The bytes of a version never change; who may see them can, so that nobody keeps them for others.
 UNCHANGING = "private, max-age=86400, immutable"
 HARMLESS = {
@@ -136,7 +133,7 @@ class Downloads:
 
 
 class FileSlice(StreamingResponse):
-    """Sends one span of an open file in pieces, read in threads; gives up when the client stops reading, or leaves."""
+    """Sends one span of an open file in pieces, read in threads, and closes it when all is sent or the client gone."""
 
     def __init__(
         self, file: BinaryIO, part: Span, status: int, headers: dict[str, str], count: Callable[[int], None]
@@ -148,15 +145,12 @@ class FileSlice(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it, or as much as the client takes."""
 
-        async def bounded(message: Message) -> None:
-            async with asyncio.timeout(SEND_SECONDS):
-                await send(message)
+        async def counted(message: Message) -> None:
+            await send(message)
             self._count(len(message.get("body", b"")))
 
         try:
-            await super().__call__(scope, receive, bounded)
-        except TimeoutError:
-            structlog.get_logger("artstore.agent").warning("download_stalled", seconds=SEND_SECONDS)
+            await super().__call__(scope, receive, counted)
         finally:
             self._file.close()
 

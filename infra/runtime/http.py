@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.util.http import ExcludeList
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +20,7 @@ from infra.runtime.problems import problem_response
 from schemas.errors import Busy
 
 CHECK_SECONDS = 2.0
+SEND_SECONDS = 60.0
 QUIET = ("/health/live", "/health/ready", "/metrics")
 # What the tracer reads of a request. It fails on bytes that are no text, before anybody could answer.
 READ_BY_TRACER = frozenset({b"traceparent", b"tracestate", b"baggage", b"host", b"user-agent"})
@@ -68,12 +69,14 @@ def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
 class AtMost:
     """Middleware in front of `app`: beyond so many requests at once the next one is told to come back.
 
-    Each holds memory and handles for as long as its client likes. Health and metrics are always answered.
+    Each holds memory and handles for as long as its client likes, who therefore has to take what he is sent within
+    `send_seconds` a piece, or loses the connection. Health and metrics are always answered.
     """
 
-    def __init__(self, app: ASGIApp, requests: int) -> None:
+    def __init__(self, app: ASGIApp, requests: int, send_seconds: float = SEND_SECONDS) -> None:
         self._app = app
         self._left = requests
+        self._send_seconds = send_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 503 with Retry-After."""
@@ -85,9 +88,29 @@ class AtMost:
         else:
             self._left -= 1
             try:
-                await self._app(scope, receive, send)
+                await self._passed_on(scope, receive, send)
             finally:
                 self._left += 1
+
+    async def _passed_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stalled = False
+
+        async def bounded(message: Message) -> None:
+            nonlocal stalled
+            try:
+                async with asyncio.timeout(self._send_seconds):
+                    await send(message)
+            except TimeoutError:
+                stalled = True
+                raise
+
+        try:
+            await self._app(scope, receive, bounded)
+        except (TimeoutError, ClientDisconnect):  # which is what a stream makes of it
+            if not stalled:
+                raise
+            # The server closes a connection whose answer has not come to its end.
+            structlog.get_logger("artstore.access").warning("client_stalled", path=scope["path"])
 
 
 async def _asked(checks: Mapping[str, Check]) -> dict[str, str | None]:

@@ -1,13 +1,13 @@
 """Health, metrics, spans and access lines are the same in every program."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
@@ -144,3 +144,42 @@ async def test_beyond_so_many_requests_at_once_the_next_is_told_to_come_back_and
         gate.set()
         assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {200}
         assert (await client.get("/wait")).status_code == 200
+
+
+@pytest.mark.parametrize("spec", ["2.3", "2.4"])
+async def test_who_does_not_take_what_he_asked_for_loses_his_place(spec: str) -> None:
+    pieces: list[Message] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+
+    async def stalling(message: Message) -> None:
+        pieces.append(message)
+        if len(pieces) > 3:
+            await asyncio.Event().wait()
+
+    door = AtMost(StreamingResponse(endless()), 1, send_seconds=0.05)
+    scope = {"type": "http", "path": "/x", "asgi": {"spec_version": spec}}
+    async with asyncio.timeout(10):
+        await door(scope, _never, stalling)
+    assert len(pieces) == 4
+    assert door._left == 1
+
+
+async def test_a_deadline_of_the_application_itself_is_not_mistaken_for_a_stalled_client() -> None:
+    async def late(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await AtMost(late, 1)({"type": "http", "path": "/x"}, _never, _nowhere)
+
+
+async def _never() -> Message:
+    await asyncio.Event().wait()
+    return {}
+
+
+async def _nowhere(_message: Message) -> None:
+    return None
