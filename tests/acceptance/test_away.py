@@ -17,7 +17,7 @@ from tests.outages import Outage, away
 from tests.stacks import PROGRAMS, Stack, eventually, whole_stack
 from tests.truth import verify
 
-SECONDS = float(os.environ.get("AWAY_SECONDS", "24"))  # noqa: TID251 - a test's own setting
+SECONDS = float(os.environ.get("AWAY_SECONDS", "17"))  # noqa: TID251 - a test's own setting
 LINK_SECONDS = 40.0  # links live for a minute
 ANSWER_SECONDS = 20.0  # the longest promise is eight seconds, and the machine may be busy
 READY_SECONDS = 150.0

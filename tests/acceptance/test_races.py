@@ -26,7 +26,7 @@ from tests.campaigns.evidence import Entry, read_log
 from tests.outages import Outage, away
 from tests.stacks import Stack, eventually
 
-KAFKA_SECONDS = float(os.environ.get("AWAY_SECONDS", "24"))  # noqa: TID251 - a test's own setting
+KAFKA_SECONDS = float(os.environ.get("AWAY_SECONDS", "17"))  # noqa: TID251 - a test's own setting
 DEADLINE_SECONDS = 20.0  # of the stack
 
 
