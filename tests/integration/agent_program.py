@@ -181,3 +181,8 @@ async def an_agent(home: Path, kafka: KafkaSettings, tmpfs_bytes: int = 0, **ext
     finally:
         if agent.process is not None and agent.process.poll() is None:
             agent.end()
+
+
+def about(ticket: UploadTicket) -> Callable[[Message], bool]:
+    """Return what tells whether an event is about the ticket's document."""
+    return lambda fact: fact.meta.aggregate_id == ticket.document_id

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from infra.runtime.settings_sections import KafkaSettings
 from infra.runtime.telemetry import trace_id_of
 from schemas.events import DocumentCommitted, ElementRegistered, ElementStatus, TextExtracted
 from schemas.replies import ContentCommitted, TextFinished, UploadAbandoned, UploadInProgress
-from schemas.ticket import UploadTicket
 from tests.agents import an_abandon_upload, an_extract_text, path_of, sha256, some_bytes, until
-from tests.integration.agent_program import Agent, an_agent
+from tests.integration.agent_program import Agent, about, an_agent
 from tests.stacks import free_ports
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -129,10 +127,6 @@ async def test_an_unknown_kind_in_the_policy_keeps_the_agent_from_starting(
         assert agent.end() == 0
         with pytest.raises(AssertionError, match="REFUSED_TYPES"):
             await agent.start(ARTSTORE_AGENT__REFUSED_TYPES=f"elf,{kind}")
-
-
-def about(ticket: UploadTicket) -> Callable[[DocumentCommitted], bool]:
-    return lambda fact: fact.meta.aggregate_id == ticket.document_id
 
 
 def put_all_first(agent: Agent, path: str, data: bytes) -> bytes:

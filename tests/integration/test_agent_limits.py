@@ -12,10 +12,12 @@ import httpx2
 import pytest
 
 from infra.runtime.settings import Settings
+from infra.runtime.settings_sections import KafkaSettings
 from schemas.events import DocumentCommitted
 from schemas.ticket import UploadTicket
 from tests.agents import path_of, some_bytes, until
-from tests.integration.agent_program import Agent, an_agent
+from tests.integration.agent_program import Agent, about, an_agent
+from tests.stacks import free_ports
 
 MEBIBYTE = 1024 * 1024
 STOP_SECONDS = 8  # the budget of a stop, half of which is for requests
@@ -49,7 +51,34 @@ async def test_of_two_puts_at_once_to_an_element_with_room_for_one_the_second_is
         assert (await agent.put(small, b"small")).status_code == 200
         assert (await agent.put(tickets[1 - won], bodies[1 - won])).status_code == 507
         assert (await agent.put(tickets[won], bodies[won])).json() == answers[won].json()
-        await agent.await_told(DocumentCommitted, lambda told: told.meta.aggregate_id == tickets[won].document_id)
+        await agent.await_told(DocumentCommitted, about(tickets[won]))
+
+
+async def test_an_agent_whose_outbox_is_full_tells_clients_to_come_back_and_reads_go_on(
+    servers: Settings, tmp_path: Path
+) -> None:
+    async with an_agent(tmp_path / "home", servers.kafka) as agent:
+        assert agent.end() == 0
+        nobody = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}")
+        alone = Agent(agent.home, nobody, agent.port)
+        await alone.start(ARTSTORE_AGENT__OUTBOX_ENTRIES_MAX="3")
+        try:
+            waiting = [alone.ticket(b"waits", f"{n}.txt") for n in range(5)]
+            answers = [await alone.put(ticket, b"waits") for ticket in waiting]
+            taken = sum(answer.status_code == 200 for answer in answers)
+            # The element's own announcement may be waiting among them.
+            assert taken in {2, 3}
+            for refused in answers[taken:]:
+                assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+                assert int(refused.headers["Retry-After"]) > 0
+            assert (await alone.get(alone.content_url(waiting[0]))).content == b"waits"
+            assert (await alone.put(waiting[0], b"waits")).json() == answers[0].json()
+        finally:
+            assert alone.end() == 0
+        await agent.start()
+        for ticket in waiting[:taken]:
+            await agent.await_told(DocumentCommitted, about(ticket))
+        assert {(await agent.put(ticket, b"waits")).status_code for ticket in waiting} == {200}
 
 
 class SlowPut:
@@ -116,7 +145,7 @@ async def test_a_stop_lets_an_upload_in_flight_finish_and_takes_no_new_one(serve
         assert not any((agent.root / "staging").iterdir())
         await agent.start()
         assert (await agent.get(agent.content_url(ticket))).content == data
-        await agent.await_told(DocumentCommitted, lambda told: told.meta.aggregate_id == ticket.document_id)
+        await agent.await_told(DocumentCommitted, about(ticket))
         assert (await agent.put(late, b"late")).status_code == 200
 
 
