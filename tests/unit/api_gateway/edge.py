@@ -99,7 +99,7 @@ class Edge:
     views: MemoryViews = field(default_factory=MemoryViews)
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
     metrics: Metrics = field(default_factory=Metrics)
-    passwords: Passwords = field(default_factory=Passwords)
+    passwords: Passwords = field(default_factory=cheap_passwords)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:

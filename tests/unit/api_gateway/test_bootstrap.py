@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from api_gateway.accounts import AccountDesk
 from api_gateway.bootstrap import Bootstrap
 from api_gateway.keyholder import Keyholder
-from api_gateway.passwords import Passwords
 from api_gateway.ports import Account, MemoryViews
 from infra.runtime.clock import ManualClock
 from infra.runtime.installation import verify_signature
@@ -22,7 +21,7 @@ from schemas.registry import decode
 from schemas.requests import AccountRequested, KeyRequested
 from schemas.signing import signable
 from tests.builders import NOW
-from tests.unit.api_gateway.edge import INSTALLATION
+from tests.unit.api_gateway.edge import INSTALLATION, cheap_passwords
 
 
 @dataclass
@@ -79,7 +78,7 @@ def bootstrap(log: Log, file: Path, given: str | None = None) -> Bootstrap:
     return Bootstrap(
         views=log.views,
         publisher=log,
-        accounts=AccountDesk(log, Passwords(), INSTALLATION, clock),
+        accounts=AccountDesk(log, cheap_passwords(), INSTALLATION, clock),
         installation=INSTALLATION,
         keyholder=log.keyholder,
         keys_known=known,
@@ -92,7 +91,7 @@ def bootstrap(log: Log, file: Path, given: str | None = None) -> Bootstrap:
 async def is_password(log: Log, password: str) -> bool:
     account = log.views.accounts["admin"]
     hashed = INSTALLATION.unwrap(account.sealed_password, account.account_id).decode()
-    return await Passwords().matches(hashed, password)
+    return await cheap_passwords().matches(hashed, password)
 
 
 async def test_the_first_start_makes_a_key_and_an_administrator_whose_password_is_on_disk(tmp_path: Path) -> None:
