@@ -191,8 +191,15 @@ def said(line: str) -> None:
 
 
 def commit() -> str:
-    """Return the commit that is under fire, marked when there is more than it."""
-    asked_git = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
+    """Return the commit that is under fire, marked when there is more than it; lines of the ledger do not count."""
+    more = _git(
+        "status", "--porcelain", "--untracked-files=no", "--", ":(top)", f":(top,exclude)tests/campaigns/{LEDGER.name}"
+    )
+    return _git("rev-parse", "--short=7", "HEAD") + ("-dirty" if more else "")
+
+
+def _git(*arguments: str) -> str:
+    asked_git = ["git", *arguments]
     return subprocess.run(asked_git, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
 
 
