@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from infra.runtime.cancellation import yield_to_cancellation
+from infra.runtime.names import LookUp, OneLookup, look_up
 from infra.runtime.settings_sections import RedisSettings
 from schemas.errors import ArtStoreError, ConfigurationInvalid, DependencyUnavailable
 
@@ -20,12 +21,15 @@ RETRIES = 1
 
 
 @contextlib.asynccontextmanager
-async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
+async def open_redis(settings: RedisSettings, look_up: LookUp = look_up) -> AsyncIterator[Redis]:
     """Open a client whose answers are `str`. A server that is away is no obstacle: it may come.
 
     ConfigurationInvalid when the address is none, or the server there refuses the password.
     """
-    client = Redis.from_pool(_pool(settings))
+    pool = _pool(settings)
+    if issubclass(pool.connection_class, Connection):  # the other kind goes by the path of a socket
+        pool.connection_class = _after_lookup(pool.connection_class, OneLookup(look_up))
+    client = Redis.from_pool(pool)
     try:
         with contextlib.suppress(DependencyUnavailable):
             await _asked(client)
@@ -66,6 +70,17 @@ async def translated_errors() -> AsyncIterator[None]:
     except (RedisError, OSError) as error:
         yield_to_cancellation(error)
         raise DependencyUnavailable(f"Redis does not answer: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _after_lookup(kind: type[Connection], names: OneLookup) -> type[Connection]:
+    """Return connections of the same kind that find the server's name together before each goes its way."""
+
+    async def connect(self: Connection) -> None:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            await names.found(self.host, self.port)
+        await kind._connect(self)  # type: ignore[no-untyped-call]  # noqa: SLF001 - the driver has no other place for it
+
+    return type(kind.__name__, (kind,), {"_connect": connect})
 
 
 def _pool(settings: RedisSettings) -> BlockingConnectionPool:

@@ -1,5 +1,7 @@
 """What needs no server in the doors to Kafka, PostgreSQL and Redis: partitions, topics, errors."""
 
+import asyncio
+
 import asyncpg
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
@@ -90,6 +92,23 @@ async def test_a_database_that_is_away_is_unavailable() -> None:
 async def test_redis_that_is_away_is_no_obstacle_until_it_is_asked() -> None:
     async with redis.open_redis(RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"))) as client:
         assert "Redis does not answer" in str(await redis.ping(client))
+
+
+async def test_a_name_that_nobody_answers_for_is_asked_about_once_however_many_wait_for_it() -> None:
+    begun, never = [], asyncio.Event()
+
+    async def silent(host: str, port: int) -> None:
+        begun.append((host, port))
+        await never.wait()
+
+    settings = RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"), command_timeout_seconds=0.1)
+    async with redis.open_redis(settings, silent) as client:
+        reasons = await asyncio.gather(*(redis.ping(client) for _ in range(5)))
+        assert all("Redis does not answer" in str(reason) for reason in reasons)
+        assert begun == [("127.0.0.1", 1)]
+        never.set()
+        assert await redis.ping(client) is not None
+    assert len(begun) > 1
 
 
 async def test_an_address_that_is_none_is_refused() -> None:
