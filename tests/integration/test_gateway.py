@@ -98,7 +98,8 @@ def test_without_redis_the_views_tell_where_the_elements_are(stack: Stack, archi
         upload = archive.store("ohne-redis.txt", b"still here")
         assert archive.content(upload["document_id"]).content == b"still here"
         assert {item["state"] for item in archive.get("/elements").json()["items"]} == {"online"}
-        assert httpx2.get(f"{stack.url}/health/ready", timeout=10).status_code == 200
+        ready = httpx2.get(f"{stack.url}/health/ready", timeout=10)
+        assert ready.status_code == 200, ready.text
     finally:
         stack.artstore("up")
     eventually(lambda: archive.get("/elements").status_code == 200, 20, "the elements do not come back")
