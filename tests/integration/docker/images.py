@@ -72,7 +72,9 @@ def image_environment(engine: Engine) -> dict[str, str]:
     given = {key: value for key in _PASSED_ON if (value := os.environ.get(key))}  # noqa: TID251 - the machine's way out
     arguments = {"PIP_CERT": CERTIFICATES, **given}
     words = ["--network", "host", *(w for key, value in arguments.items() for w in ("--build-arg", f"{key}={value}"))]
-    return {**engine.environment, "BASE": BASE, "ARGS": shlex.join(words)}
+    # These tests are run by make, perhaps: what it hands down would overrule what is said here.
+    shell = {key: value for key, value in engine.environment.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return {**shell, "BASE": BASE, "ARGS": shlex.join(words)}
 
 
 def _make_ours(engine: Engine) -> tuple[str, str]:
