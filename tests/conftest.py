@@ -47,6 +47,19 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         stack.artstore("down")
 
 
+@pytest.fixture(scope="module")
+def patient_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Yield a module's own whole stack, whose uploads wait for their bytes longer than any test lasts."""
+    patient = dict.fromkeys(("DEADLINE_SECONDS", "DEADLINE_SECONDS_MAX"), "7200")
+    more = {f"ARTSTORE_GATEWAY__UPLOAD_{name}": seconds for name, seconds in patient.items()}
+    stack = whole_stack(tmp_path_factory.mktemp("patient"), **more)
+    try:
+        stack.artstore("up")
+        yield stack
+    finally:
+        stack.artstore("down")
+
+
 @pytest.fixture
 def archive(stack: Stack) -> Iterator[Archive]:
     """Yield a client signed in as the administrator."""

@@ -10,7 +10,7 @@ from infra.stack.layout import Layout
 from infra.stack.supervisor import Supervisor, find_supervisor
 from infra.stack.waiting import await_stopped
 from tests.campaigns.striking import descendants
-from tests.stacks import Stack
+from tests.stacks import Stack, eventually
 
 STOPPED_SECONDS = 20.0
 
@@ -39,6 +39,12 @@ def away(stack: Stack, name: str, outage: Outage) -> Iterator[None]:
         yield
     finally:
         supervisor.start(name)
+
+
+def reborn(stack: Stack, program: str, ended: int) -> None:
+    """Wait until a program that ended is ready as another process."""
+    eventually(lambda: stack.status()[program]["pid"] not in {None, ended}, 60, f"there is no new {program}")
+    stack.await_ready(program)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from tests.archive import JSON, PROBLEM, Archive
 from tests.outages import Outage, away
-from tests.stacks import PROGRAMS, Stack, eventually, whole_stack
+from tests.stacks import PROGRAMS, Stack, eventually
 from tests.truth import verify
 
 SECONDS = float(os.environ.get("AWAY_SECONDS", "17"))  # noqa: TID251 - a test's own setting
@@ -178,16 +178,9 @@ def _followed(answer: httpx2.Response) -> httpx2.Response:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Yield a stack of its own, whose uploads wait longer than all outages together."""
-    patient = dict.fromkeys(("DEADLINE_SECONDS", "DEADLINE_SECONDS_MAX"), "7200")
-    more = {f"ARTSTORE_GATEWAY__UPLOAD_{name}": seconds for name, seconds in patient.items()}
-    stack = whole_stack(tmp_path_factory.mktemp("away"), **more)
-    try:
-        stack.artstore("up")
-        yield stack
-    finally:
-        stack.artstore("down")
+def stack(patient_stack: Stack) -> Stack:
+    """Return a stack that may be maltreated, and is this module's alone."""
+    return patient_stack
 
 
 @pytest.fixture(scope="module")

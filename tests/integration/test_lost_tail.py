@@ -1,7 +1,7 @@
 """A broker that loses what it acknowledged: the log's tail is cut on the disk, and the agent tells it again."""
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from schemas.topics import BY_NAME, DOCUMENT_EVENT, TOPICS
 from tests.archive import JSON, Archive
 from tests.campaigns.evidence import Entry, read_log
 from tests.outages import Outage, away
-from tests.stacks import SERVERS, Stack, whole_stack
+from tests.stacks import SERVERS, Stack
 from tests.truth import verify
 
 BATCH_HEAD = struct.Struct(">qi")  # base offset, and the length of what follows (Kafka's record batch, version 2)
@@ -26,16 +26,9 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Yield a stack whose log may be damaged."""
-    patient = dict.fromkeys(("DEADLINE_SECONDS", "DEADLINE_SECONDS_MAX"), "1800")
-    more = {f"ARTSTORE_GATEWAY__UPLOAD_{name}": seconds for name, seconds in patient.items()}
-    stack = whole_stack(tmp_path_factory.mktemp("lost"), **more)
-    try:
-        stack.artstore("up")
-        yield stack
-    finally:
-        stack.artstore("down")
+def stack(patient_stack: Stack) -> Stack:
+    """Return a stack that may be maltreated, and is this module's alone."""
+    return patient_stack
 
 
 async def test_on_one_machine_every_record_of_facts_requests_and_sagas_is_flushed_before_it_is_acknowledged(
