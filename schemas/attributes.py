@@ -9,7 +9,7 @@ from schemas.elements import Mode
 from schemas.envelope import Actor
 from schemas.errors import SealBroken, TooLarge
 from schemas.identifiers import DocumentId, ElementId, EventId
-from schemas.sealing import seal, unseal
+from schemas.sealing import seal, unseal_told
 
 SEAL_FIELD = "attr_sha256"
 SCHEMA: Literal["artstore.attr/1"] = "artstore.attr/1"
@@ -101,9 +101,14 @@ class Attributes(Part):
     @classmethod
     def from_sealed(cls, data: bytes) -> "Attributes":
         """Return the attributes in `data`; SealBroken unless seal and form are right."""
-        body = unseal(data, SEAL_FIELD)
+        return cls.from_sealed_told(data)[0]
+
+    @classmethod
+    def from_sealed_told(cls, data: bytes) -> "tuple[Attributes, str]":
+        """Return the attributes in `data` and their seal; SealBroken unless seal and form are right."""
+        body, digest = unseal_told(data, SEAL_FIELD)
         try:
-            return cls.model_validate(body)
+            return cls.model_validate(body), digest
         except ValidationError as error:
             msg = f"The seal holds, but the form is not {SCHEMA}: {error.errors()[0]['loc']}."
             raise SealBroken(msg) from error

@@ -68,8 +68,17 @@ def _writer(number: int) -> Any:  # noqa: ANN401 - fastavro's parsed schema has 
 
 
 @cache
-def _reader(type_name: str) -> Any:  # noqa: ANN401 - fastavro's parsed schema has no type
-    return fastavro.parse_schema(render(BY_TYPE[type_name]))
+def _reader(number: int) -> Any:  # noqa: ANN401 - fastavro's parsed schema has no type
+    """Return the schema of the class that reads what was written with `number`; None when it is the same one."""
+    reader = fastavro.parse_schema(render(BY_TYPE[_type_name(number)]))
+    # Fastavro compares the two at every record when it is given both.
+    return None if reader == _writer(number) else reader
+
+
+@cache
+def _type_name(number: int) -> str:
+    schema = released()[number]
+    return f"{schema['namespace']}.{schema['name']}"
 
 
 def encode(message: Message, traceparent: str | None = None) -> Record:
@@ -108,18 +117,17 @@ def decode(value: bytes | None) -> Message:
         raise UndecodableRecord(msg)
     number = FRAME.unpack_from(value)[1]
     writer = _writer(number)
-    type_name = f"{released()[number]['namespace']}.{released()[number]['name']}"
-    if type_name not in BY_TYPE:
-        msg = f"The type {type_name} is not read by this release."
+    if _type_name(number) not in BY_TYPE:
+        msg = f"The type {_type_name(number)} is not read by this release."
         raise UnknownSchema(msg)
-    return _parse(type_name, writer, value)
+    return _parse(number, writer, value)
 
 
-def _parse(type_name: str, writer: Any, value: bytes) -> Message:  # noqa: ANN401 - fastavro's parsed schema
-    body = io.BytesIO(value)
+def _parse(number: int, writer: Any, value: bytes) -> Message:  # noqa: ANN401 - fastavro's parsed schema
+    type_name, body = _type_name(number), io.BytesIO(value)
     body.seek(FRAME.size)
     try:
-        fields = fastavro.schemaless_reader(body, writer, _reader(type_name))
+        fields = fastavro.schemaless_reader(body, writer, _reader(number))
         message = BY_TYPE[type_name].model_validate(fields)
     except (ValidationError, EOFError, ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         msg = f"The body is not a {type_name}: {type(error).__name__}."

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
+from pydantic_core import from_json
 
 from schemas.errors import SealBroken
 
@@ -26,8 +27,13 @@ def seal(value: Mapping[str, Any], field: str) -> bytes:
 
 def unseal(data: bytes, field: str) -> dict[str, Any]:
     """Return the object in `data` without its seal; SealBroken unless the bytes match the seal inside them."""
+    return unseal_told(data, field)[0]
+
+
+def unseal_told(data: bytes, field: str) -> tuple[dict[str, Any], str]:
+    """Return the object in `data` without its seal, and the seal; SealBroken unless the bytes match it."""
     try:
-        value = json.loads(data)
+        value = parsed(data)
     except ValueError as error:
         msg = "The file is not JSON; its seal cannot be read."
         raise SealBroken(msg) from error
@@ -40,7 +46,16 @@ def unseal(data: bytes, field: str) -> dict[str, Any]:
     if hashlib.sha256(zeroed).hexdigest() != digest:
         raise SealBroken
     del value[field]
-    return dict(value)
+    return dict(value), digest
+
+
+def parsed(data: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
+    """Return the JSON in `data`; ValueError, or RecursionError, when it is none."""
+    try:
+        return from_json(data)
+    except ValueError:
+        # The quick parser is stricter: what it refuses may still be JSON.
+        return json.loads(data)
 
 
 def _place(field: str, digits: str) -> bytes:

@@ -1,13 +1,12 @@
 """The fold of `documents` and `versions`: rows out of the sealed `attr.json`, the same from the log and from a disk."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from projections.tables import Row
 from projections.words import composed, normal
-from schemas.attributes import SEAL_FIELD, Attributes
+from schemas.attributes import Attributes
 from schemas.envelope import Actor, Received
 from schemas.errors import SealBroken
 from schemas.events import DocumentCommitted
@@ -106,12 +105,12 @@ def fold_received(received: Received) -> tuple[Row, ...]:
 
 def fold(attr: bytes) -> tuple[DocumentRow, VersionRow]:
     """Return the rows of the sealed bytes of an `attr.json`. SealBroken unless seal and form are right."""
-    attributes = Attributes.from_sealed(attr)
-    digest = str(json.loads(attr)[SEAL_FIELD])
-    return _document(attributes, digest), _version(attributes, digest)
+    attributes, digest = Attributes.from_sealed_told(attr)
+    updated_by = _person(attributes.provenance.updated_by)
+    return _document(attributes, digest, updated_by), _version(attributes, digest, updated_by)
 
 
-def _document(attributes: Attributes, digest: str) -> DocumentRow:
+def _document(attributes: Attributes, digest: str, updated_by: dict[str, Any]) -> DocumentRow:
     content, provenance, described = attributes.content, attributes.provenance, attributes.description
     retention, element = attributes.retention, attributes.element
     return DocumentRow(
@@ -143,14 +142,14 @@ def _document(attributes: Attributes, digest: str) -> DocumentRow:
         created_at=provenance.created_at,
         created_by=_person(provenance.created_by),
         updated_at=provenance.updated_at,
-        updated_by=_person(provenance.updated_by),
+        updated_by=updated_by,
         title_words=normal(composed(described.title)),
         name_words=normal(composed("\n".join((content.original_filename, *described.tags)))),
         custom_words=normal(composed("\n".join((described.document_class, *_values(described.custom))))),
     )
 
 
-def _version(attributes: Attributes, digest: str) -> VersionRow:
+def _version(attributes: Attributes, digest: str, updated_by: dict[str, Any]) -> VersionRow:
     content = attributes.content
     return VersionRow(
         document_id=attributes.document_id,
@@ -167,7 +166,7 @@ def _version(attributes: Attributes, digest: str) -> VersionRow:
         sha256=content.sha256,
         element_id=attributes.element.element_id,
         updated_at=attributes.provenance.updated_at,
-        updated_by=_person(attributes.provenance.updated_by),
+        updated_by=updated_by,
     )
 
 

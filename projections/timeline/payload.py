@@ -1,13 +1,13 @@
 """What a message says, as JSON for people: sealed files opened, bytes as base64, secrets never shown."""
 
 import base64
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from schemas.envelope import Message
+from schemas.sealing import parsed
 
 SECRET = "***"  # noqa: S105 - stands in the place of one
 
@@ -42,7 +42,7 @@ def _opened(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
     if not isinstance(value, str | bytes):
         return _plain(value)
     try:
-        return _plain(json.loads(value))
+        return parsed(value)
     except (ValueError, RecursionError):
         return _plain(value)
 
