@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from projections.position import Partition
 from projections.tables import Row
 from projections.view import View
 from schemas.dead_letters import RawRecord, dead_letter, position_of, text_headers
-from schemas.envelope import Record
+from schemas.envelope import Received, Record
 from schemas.errors import Corrupted, Malformed
 from schemas.registry import receive
 from schemas.topics import BY_NAME, PROJECTOR
+
+TRACE_HEADER = "traceparent"
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,11 @@ class Batch:
         """The position after the last record."""
         return self.records[-1].offset + 1
 
-    def singles(self) -> list["Batch"]:
-        """Return the batch as batches of one record, each beginning where the one before ends."""
-        starts = [self.start, *(record.offset + 1 for record in self.records)]
-        return [Batch(self.partition, start, (record,)) for start, record in zip(starts, self.records, strict=False)]
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Return the batch as two, the second beginning where the first ends."""
+        middle = len(self.records) // 2
+        first = Batch(self.partition, self.start, self.records[:middle])
+        return first, Batch(self.partition, first.end, self.records[middle:])
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,25 @@ class Folded:
     """(offset, traceparent) of the records that belong to a trace."""
 
 
-def fold_batch(view: View, batch: Batch) -> Folded:
-    """Fold the records in order. One that cannot be understood becomes a dead letter and stops nothing."""
+Refused: TypeAlias = Malformed | Corrupted
+
+
+def decode_batch(batch: Batch) -> tuple[Received | Refused, ...]:
+    """Decode the records in order, each to what it says or to why it cannot be understood."""
+    return tuple(map(_decoded, batch.records))
+
+
+def fold_batch(view: View, batch: Batch, decoded: Sequence[Received | Refused] | None = None) -> Folded:
+    """Fold the records in order. One that cannot be understood becomes a dead letter and stops nothing.
+
+    `decoded` is what `decode_batch` made of them, where several views fold the same batch.
+    """
     rows: list[Row] = []
     letters: list[Record] = []
     traces: list[tuple[int, str]] = []
-    for record in batch.records:
+    for record, found in zip(batch.records, decode_batch(batch) if decoded is None else decoded, strict=True):
         try:
-            received = receive(position_of(record), record.key, record.value, text_headers(record.headers))
+            received = _understood(found)
             rows += view.fold(received)
         except (Malformed, Corrupted) as error:
             letters.append(dead_letter(record, error, group_of(view)))
@@ -57,6 +72,20 @@ def fold_batch(view: View, batch: Batch) -> Folded:
             if received.traceparent is not None:
                 traces.append((record.offset, received.traceparent))
     return Folded(tuple(rows), tuple(letters), tuple(traces))
+
+
+def _decoded(record: RawRecord) -> Received | Refused:
+    trace = text_headers(pair for pair in record.headers if pair[0] == TRACE_HEADER)
+    try:
+        return receive(position_of(record), record.key, record.value, trace)
+    except (Malformed, Corrupted) as error:
+        return error
+
+
+def _understood(found: Received | Refused) -> Received:
+    if isinstance(found, Received):
+        return found
+    raise found
 
 
 def group_of(view: View) -> str:

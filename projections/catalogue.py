@@ -2,7 +2,7 @@
 
 from projections.accounts import fold as accounts
 from projections.documents import fold as documents
-from projections.documents.gaps import watch_gaps
+from projections.documents.gaps import find_gaps, watch_gaps
 from projections.elements import fold as elements
 from projections.keys import fold as keys
 from projections.operations import fold as operations
@@ -21,17 +21,17 @@ from schemas.topics import (
     SAGA_INBOX,
 )
 
-NEWER_ATTRIBUTES = "excluded.attr_seq > held.attr_seq"
-
 DOCUMENTS = View(
     "documents",
     (DOCUMENT_EVENT,),
     documents.fold_received,
     (
-        Table("documents", documents.DocumentRow, ("document_id",), NEWER_ATTRIBUTES),
-        Table("versions", documents.VersionRow, ("document_id", "version"), NEWER_ATTRIBUTES),
+        Table("documents", documents.DocumentRow, ("document_id",), "attr_seq"),
+        Table("versions", documents.VersionRow, ("document_id", "version"), "attr_seq"),
     ),
     watch_gaps,
+    find_gaps,
+    large=True,
 )
 TEXTS = View(
     "texts",
@@ -42,18 +42,19 @@ TEXTS = View(
             "texts",
             texts.TextRow,
             ("document_id", "version"),
-            "excluded.text_version > held.text_version",
+            "text_version",
             "attempts = 0, requested_at = now(), next_attempt_at = now()",
         ),
     ),
+    large=True,
 )
 ELEMENTS = View(
     "elements",
     (ELEMENT_EVENT, ELEMENT_STATUS),
     elements.fold_received,
     (
-        Table("elements", elements.ElementRow, ("element_id",), "excluded.mode_epoch > held.mode_epoch"),
-        Table("element_status", elements.StatusRow, ("element_id",), "excluded.last_seen_at > held.last_seen_at"),
+        Table("elements", elements.ElementRow, ("element_id",), "mode_epoch"),
+        Table("element_status", elements.StatusRow, ("element_id",), "last_seen_at"),
     ),
 )
 OPERATIONS = View(
@@ -62,8 +63,9 @@ OPERATIONS = View(
     operations.fold,
     (
         Table("requests", operations.RequestRow, ("operation_id",)),
-        Table("sagas", operations.SagaRow, ("operation_id",), "excluded.version > held.version"),
+        Table("sagas", operations.SagaRow, ("operation_id",), "version"),
     ),
+    large=True,
 )
 ACCOUNTS = View(
     "accounts", (IDENTITY_EVENT,), accounts.fold, (Table("accounts", accounts.AccountRow, ("account_id",)),)
@@ -74,6 +76,7 @@ TIMELINE = View(
     EVENT_TOPICS,
     timeline.fold,
     (Table("timeline", timeline.EventRow, ("topic", "partition", "log_offset")),),
+    large=True,
 )
 
 VIEWS = (DOCUMENTS, TEXTS, ELEMENTS, OPERATIONS, ACCOUNTS, KEYS, TIMELINE)

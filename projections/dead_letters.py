@@ -53,8 +53,12 @@ class ToldDeadLetters:
     async def put(self, letters: Sequence[Record]) -> None:
         """Tell each."""
         for letter in letters:
-            self._tell(f"given up by {letter.headers['dl_group']}: {letter_line(letter)}")
-            self.count += 1
+            self.tell(f"given up by {letter.headers['dl_group']}: {letter_line(letter)}")
+
+    def tell(self, line: str) -> None:
+        """Tell one that was given up, by this process or by one that works for it."""
+        self._tell(line)
+        self.count += 1
 
 
 def letter_line(letter: Record) -> str:

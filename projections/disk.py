@@ -1,6 +1,8 @@
 """The disks as a source of views: every sealed `attr.json` and `element.json` below the roots, and those that broke."""
 
+import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +46,31 @@ def roots_in(home: Path, given: Sequence[Path] = ()) -> tuple[Path, ...]:
     return roots
 
 
-def scan(roots: Iterable[Path]) -> Iterator[Found]:
-    """Read every sealed file below the roots, each as its rows or as broken, element by element, hour by hour."""
+def scan(roots: Iterable[Path], number: int = 0, of: int = 1) -> Iterator[Found]:
+    """Read every sealed file below the roots, each as its rows or as broken, element by element, hour by hour.
+
+    Where several read the same roots at once, each reads the files that fall to its `number`, from 0 on, `of` all.
+    """
     for root in roots:
-        yield _element(root / ELEMENT_FILE)
-        for hour in sorted(root.glob(HOURS)):
-            for path in sorted(hour.iterdir()):
-                if ATTRIBUTES.fullmatch(path.name):
-                    yield _document(path, hour.relative_to(root).as_posix())
+        if number == 0:
+            yield _element(root / ELEMENT_FILE)
+        for path, hour in _attributes(root):
+            # By the name, not by its place in the list: files come and go while it is read.
+            if zlib.crc32(path.name.encode()) % of == number:
+                yield _document(path, hour)
+
+
+def count_files(roots: Iterable[Path]) -> int:
+    """Return how many attribute files lie below the roots now."""
+    return sum(1 for root in roots for _ in _attributes(root))
+
+
+def _attributes(root: Path) -> Iterator[tuple[Path, str]]:
+    for hour in sorted(root.glob(HOURS)):
+        folder = hour.relative_to(root).as_posix()
+        for name in sorted(os.listdir(hour)):  # noqa: PTH208 - a path of each costs more than its file
+            if ATTRIBUTES.fullmatch(name):
+                yield hour / name, folder
 
 
 def _element(path: Path) -> Found:

@@ -3,60 +3,33 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from infra.runtime.kafka import translated_errors as log_errors
-from infra.runtime.metrics import Metrics
-from infra.runtime.postgres import translated_errors
-from infra.runtime.settings_sections import KafkaSettings
-from infra.runtime.telemetry import span
-from projections.batch import Batch, Folded, fold_batch, group_of
-from projections.dead_letters import DeadLetters
+from projections.batch import Batch
 from projections.log import open_log
-from projections.position import Partition, advance, positions
+from projections.position import Partition, positions
 from projections.progress import Progress
-from projections.reading import LIVE
 from projections.tables import Row
 from projections.view import View
-from schemas.dead_letters import dead_letter
-from schemas.errors import LogUnavailable, Transient, UndecodableRecord
+from projections.writing import BatchWriter, Ground
+from schemas.errors import LogUnavailable, Transient
+
+__all__ = ["Ground", "Projector", "nothing_after"]
 
 RECORDS_AT_ONCE = 500
 QUIET_MILLISECONDS = 500
 LOOK_SECONDS = 2.0
-ACQUIRE_SECONDS = 10.0
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.2, 5.0
-
-# What one record can do to its own rows and to no others.
-_POISON = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ProgramLimitExceededError,
-    OverflowError,
-    RecursionError,
-)
 
 After = Callable[[Sequence[Row]], Awaitable[None]]
 
 
 async def nothing_after(_rows: Sequence[Row]) -> None:
     """Do nothing once rows are committed."""
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What every projector stands on. `schema` is where its tables are."""
-
-    pool: asyncpg.Pool
-    kafka: KafkaSettings
-    letters: DeadLetters
-    metrics: Metrics
-    schema: str = LIVE
 
 
 class Projector:
@@ -69,6 +42,7 @@ class Projector:
         self.progress = Progress()
         self._ground = ground
         self._after = after
+        self._writer = BatchWriter(view, ground, self._note)
         self._records_at_once = records_at_once
 
     async def run(self) -> None:
@@ -115,71 +89,14 @@ class Projector:
             partition = (found.topic, found.partition)
             batch = Batch(partition, self.progress.stored[partition], records)
             self._ground.metrics.records_read.labels(found.topic).inc(len(records))
-            if not await self._project(batch):
+            if not await self._writer.write(batch):
                 # Another writer was here, or the views were swapped: go on where the database says.
                 await self._seek(reader)
                 return
 
-    async def _project(self, batch: Batch) -> bool:
-        """Write one batch; False when the view does not stand where the batch begins."""
-        folded = fold_batch(self.view, batch)
-        if folded.letters:
-            await self._ground.letters.put(folded.letters)
-        try:
-            written = await self._commit(batch, folded)
-        except _POISON as error:
-            return await self._isolate(batch, error)
-        if written:
-            self.progress.move(batch.partition, batch.end)
-            await self._after(folded.rows)
-        return written
-
-    async def _isolate(self, batch: Batch, error: BaseException) -> bool:
-        """Write record by record, so that one that PostgreSQL cannot take does not stop the others."""
-        if len(batch.records) > 1:
-            for single in batch.singles():
-                if not await self._project(single):
-                    return False
-            return True
-        reason = UndecodableRecord(f"The database does not take its rows: {type(error).__name__} {error}")
-        given_up = dead_letter(batch.records[0], reason, group_of(self.view))
-        await self._ground.letters.put([given_up])
-        written = await self._commit(batch, Folded((), (), ()))
-        if written:
-            self.progress.move(batch.partition, batch.end)
-        return written
-
-    async def _commit(self, batch: Batch, folded: Folded) -> bool:
-        started, ground, view = time.monotonic(), self._ground, self.view
-        with self._spans(batch, folded):
-            async with (
-                translated_errors(),
-                ground.pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
-                connection.transaction(),
-            ):
-                offsets = (batch.start, batch.end)
-                if not await advance(connection, ground.schema, view.name, batch.partition, offsets):
-                    return False
-                gaps = await view.watch(connection, ground.schema, folded.rows) if view.watch else 0
-                await view.put(connection, ground.schema, folded.rows)
-        ground.metrics.view_gaps.inc(gaps)
-        ground.metrics.view_records.labels(view.name).inc(len(batch.records))
-        ground.metrics.view_batch_seconds.labels(view.name).observe(time.monotonic() - started)
-        return True
-
-    @contextlib.contextmanager
-    def _spans(self, batch: Batch, folded: Folded) -> Iterator[None]:
-        topic, partition = batch.partition
-        with contextlib.ExitStack() as stack:
-            for offset, traceparent in folded.traces:
-                told: dict[str, str | int] = {
-                    "artstore.view": self.view.name,
-                    "messaging.destination.name": topic,
-                    "messaging.destination.partition.id": str(partition),
-                    "messaging.kafka.offset": offset,
-                }
-                stack.enter_context(span("project", parent=traceparent, attributes=told))
-            yield
+    async def _note(self, batch: Batch, rows: Sequence[Row]) -> None:
+        self.progress.move(batch.partition, batch.end)
+        await self._after(rows)
 
     async def _seek(self, reader: AIOKafkaConsumer) -> None:
         """Go to where the database says that the view stands."""

@@ -9,6 +9,7 @@ import asyncpg
 from infra.runtime.postgres import translated_errors
 from projections.catalogue import VIEWS
 from projections.reading import LIVE
+from projections.view import View
 from schemas.errors import ArtStoreError, ConfigurationInvalid
 
 NEXT, PREVIOUS = "views_next", "views_prev"
@@ -68,9 +69,9 @@ async def make_tables(connection: asyncpg.Connection, schema: str, built_from: s
     await connection.executemany(f"INSERT INTO {schema}.position VALUES ($1, $2, $3, $4)", places)  # noqa: S608
 
 
-async def make_indexes(connection: asyncpg.Connection, schema: str) -> None:
-    """Make the indexes that only questions need: faster at the end of a rebuild than during it."""
-    await _run(connection, schema, _indexes())
+async def make_indexes(connection: asyncpg.Connection, schema: str, *views: View) -> None:
+    """Make the indexes, of all views or of these, that only questions need: faster after a rebuild than during it."""
+    await _run(connection, schema, _indexes(views or VIEWS))
 
 
 async def drop(connection: asyncpg.Connection, schema: str) -> None:
@@ -129,6 +130,6 @@ def _tables() -> tuple[str, ...]:
 
 
 @cache
-def _indexes() -> tuple[str, ...]:
-    found = (files("projections").joinpath(view.name, "indexes.sql") for view in VIEWS)
+def _indexes(views: tuple[View, ...] = VIEWS) -> tuple[str, ...]:
+    found = (files("projections").joinpath(view.name, "indexes.sql") for view in views)
     return tuple(file.read_text(encoding="utf-8") for file in found if file.is_file())

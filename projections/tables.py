@@ -1,13 +1,18 @@
 """Rows of views: frozen values that a fold returns, what they are as JSON, and the one statement that puts them."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Any, ClassVar, Protocol
 
 import asyncpg
+from pydantic_core import PydanticSerializationError, to_json
+
+from infra.runtime.postgres import JsonText
 
 ROWS_AT_ONCE = 1000
 
@@ -30,40 +35,41 @@ class Row(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a view. `newer` is an SQL condition over `excluded` and `held`; None keeps the first row.
+    """A table of a view. `rank` is the column in which, of two rows about the same, the one that stays is higher.
 
-    `also` is an SQL assignment list that takes effect when a newer row replaces a held one.
+    None keeps the first row. `also` is an SQL assignment list that takes effect when a newer row replaces a held one.
     """
 
     name: str
     row: type[Row]
     key: tuple[str, ...]
-    newer: str | None = None
+    rank: str | None = None
     also: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that a row fills, in the order of its fields."""
-        return tuple(field.name for field in dataclasses.fields(self.row))
+        return columns_of(self.row)
 
     def put_statement(self, schema: str) -> str:
         """Return the statement that takes a JSON array of rows and keeps, per key, the one that counts."""
         columns = ", ".join(self.columns)
         source = f"json_populate_recordset(NULL::{schema}.{self.name}, $1::json)"
         insert = f"INSERT INTO {schema}.{self.name} AS held ({columns}) SELECT {columns} FROM {source}"  # noqa: S608
-        if self.newer is None:
+        if self.rank is None:
             # Any unique column may stand in the way: a login, for one, belongs to the account that came first.
             return f"{insert} ON CONFLICT DO NOTHING"
         fresh = [f"{name} = excluded.{name}" for name in self.columns if name not in self.key]
         assignments = ", ".join([*fresh, *([self.also] if self.also else [])])
-        return f"{insert} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {assignments} WHERE {self.newer}"
+        newer = f"excluded.{self.rank} > held.{self.rank}"
+        return f"{insert} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {assignments} WHERE {newer}"
 
 
 async def put(connection: asyncpg.Connection, schema: str, table: Table, rows: Sequence[Row]) -> None:
     """Put rows of one table; of several rows about the same, only the one that counts is sent."""
     statement = table.put_statement(schema)
     for chunk in _chunks(kept(rows)):
-        await connection.execute(statement, [row_as_json(row) for row in chunk])
+        await connection.execute(statement, json_text([_row_to_json(row) for row in chunk]))
 
 
 def kept(rows: Iterable[Row]) -> list[Row]:
@@ -77,18 +83,65 @@ def kept(rows: Iterable[Row]) -> list[Row]:
     return list(best.values())
 
 
+@cache
+def columns_of(kind: type[Row]) -> tuple[str, ...]:
+    """Return the names of the columns that rows of this kind fill, in the order of their fields."""
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def states(rows: Iterable[Row]) -> list[Row]:
+    """Return one row per key and rank, the first, in order of first appearance: what was ever said, each once."""
+    return list({(type(row), *row.key, row.rank): row for row in reversed(list(rows))}.values())[::-1]
+
+
 def row_as_json(row: Row) -> dict[str, Any]:
     """Return the row as PostgreSQL reads it from JSON, and as two rows are compared."""
-    return {field.name: as_json(getattr(row, field.name)) for field in dataclasses.fields(row)}
+    return {name: as_json(getattr(row, name)) for name in columns_of(type(row))}
 
 
 def as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
     """Return `value` as JSON that PostgreSQL takes: times in UTC, bytes as hex, no NUL, no half of a surrogate pair."""
+    # Nearly every value is of exactly one of these types; asking so is far cheaper than the patterns below.
+    kind = type(value)
+    if kind is str:
+        return as_text(value)  # type: ignore[arg-type]
+    if kind is int or value is None or kind is bool:
+        return value
+    if kind is dict:
+        return {as_text(str(name)): as_json(item) for name, item in value.items()}  # type: ignore[attr-defined]
+    return _seldom_as_json(value)
+
+
+def json_text(value: object) -> JsonText:
+    """Return what `as_json` makes of `value`, encoded; `value` is JSON but for text that PostgreSQL does not take."""
+    try:
+        encoded = to_json(value)
+    except PydanticSerializationError:  # half of a surrogate pair, or no JSON at all
+        encoded = _NUL
+    # That there is a NUL can only be seen from what might be its escape.
+    if _NUL in encoded:
+        encoded = json.dumps(as_json(value), ensure_ascii=False).encode()
+    return JsonText(encoded)
+
+
+def _row_to_json(row: Row) -> dict[str, Any]:
+    values = ((name, getattr(row, name)) for name in columns_of(type(row)))
+    return {name: _seldom_as_json(value) if type(value) in _NOT_JSON else value for name, value in values}
+
+
+def as_text(text: str) -> str:
+    """Return `text` without what PostgreSQL does not take: NUL, and halves of surrogate pairs."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _seldom_as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
     match value:
         case str():
-            return value.replace("\0", "").encode("utf-8", "replace").decode()
+            return as_text(value)
         case datetime():
-            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+            return as_moment(value).isoformat()
         case bytes():
             return f"\\x{value.hex()}"
         case Mapping():
@@ -97,6 +150,15 @@ def as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
             return [as_json(item) for item in value]
         case _:
             return value
+
+
+def as_moment(time: datetime) -> datetime:
+    """Return the time in UTC; one without a zone is taken for that."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+_NUL = rb"\u0000"
+_NOT_JSON = (datetime, bytes)
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -26,6 +26,7 @@ ENTRY_POINTS = {
     "storage_agent.hatchery",
     "stream_processors.app",
     "projections.app",
+    "projections.loaders",
     "infra.stack.tether",
     "infra.stack.resolve_jars",
     "schemas.release",

@@ -40,6 +40,26 @@ async def watch_gaps(connection: asyncpg.Connection, schema: str, rows: Sequence
     statement = f"SELECT document_id, attr_seq FROM {schema}.documents WHERE document_id = ANY($1::text[])"  # noqa: S608
     held = {row["document_id"]: row["attr_seq"] for row in await connection.fetch(statement, later)}
     found = gaps(held, arrivals)
+    return _told(found)
+
+
+async def find_gaps(connection: asyncpg.Connection, schema: str) -> int:
+    """Warn of each gap in a table that holds every state, and return their number."""
+    statement = f"""
+        SELECT document_id, held, attr_seq FROM (
+            SELECT document_id, attr_seq, lag(attr_seq, 1, 0::bigint) OVER (
+                PARTITION BY document_id ORDER BY attr_seq
+            ) AS held
+            FROM {schema}.documents
+            WHERE document_id IN (SELECT document_id FROM {schema}.documents WHERE attr_seq > 1)
+        ) AS states
+        WHERE attr_seq > held + 1
+    """  # noqa: S608
+    records = await connection.fetch(statement)
+    return _told([Gap(row["document_id"], row["held"], row["attr_seq"]) for row in records])
+
+
+def _told(found: Sequence[Gap]) -> int:
     log = structlog.get_logger("artstore.views")
     for gap in found:
         log.warning("attributes_gap", document_id=gap.document_id, held=gap.held, arrived=gap.arrived)

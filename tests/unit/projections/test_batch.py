@@ -1,35 +1,16 @@
 """Batches: rows for what can be understood, a dead letter with its cause for what cannot, and nothing stops."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from projections.batch import Batch, fold_batch, is_ours
+from projections.batch import Batch, decode_batch, fold_batch, is_ours
 from projections.catalogue import DOCUMENTS, OPERATIONS, TIMELINE
 from projections.documents.fold import DocumentRow
-from schemas.envelope import Message
-from schemas.registry import encode
 from schemas.topics import DOCUMENT_EVENT, SAGA_INBOX
 from tests.builders import a_document_committed
 from tests.projecting import a_document, a_text, flipped
+from tests.records import ARecord, raw
 
 PARTITION = (DOCUMENT_EVENT, 3)
-
-
-@dataclass(frozen=True)
-class ARecord:
-    """A record as the driver gives it."""
-
-    offset: int
-    key: bytes | None = b""
-    value: bytes | None = b""
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-    topic: str = DOCUMENT_EVENT
-    partition: int = 3
-
-
-def raw(message: Message, offset: int, traceparent: str | None = None) -> ARecord:
-    record = encode(message, traceparent)
-    headers = tuple((name, text.encode()) for name, text in record.headers.items())
-    return ARecord(offset, record.key, record.value, headers)
 
 
 def test_an_undecodable_record_becomes_a_letter_and_its_neighbours_become_rows() -> None:
@@ -68,10 +49,17 @@ def test_traces_are_kept_for_the_records_that_have_one() -> None:
     assert fold_batch(DOCUMENTS, Batch(PARTITION, 1, records)).traces == ((1, traceparent),)
 
 
-def test_single_batches_join_without_a_gap() -> None:
+def test_the_halves_of_a_batch_join_without_a_gap() -> None:
     records = tuple(ARecord(offset) for offset in (4, 7, 8))
-    singles = Batch(PARTITION, 2, records).singles()
-    assert [(single.start, single.end) for single in singles] == [(2, 5), (5, 8), (8, 9)]
+    halves = Batch(PARTITION, 2, records).halves()
+    assert [(half.start, half.end) for half in halves] == [(2, 5), (5, 9)]
+    assert [(half.start, half.end) for half in halves[1].halves()] == [(5, 8), (8, 9)]
+
+
+def test_a_batch_that_was_decoded_before_is_folded_to_the_same() -> None:
+    records = (raw(a_document_committed(a_document()), 1, f"00-{'1' * 32}-{'2' * 16}-01"), ARecord(2, b"k", b"\0x"))
+    batch = Batch(PARTITION, 1, records)
+    assert fold_batch(TIMELINE, batch, decode_batch(batch)) == fold_batch(TIMELINE, batch)
 
 
 def test_the_inbox_is_left_to_the_reader_that_decides() -> None:
