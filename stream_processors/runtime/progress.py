@@ -42,6 +42,10 @@ class Progress:
         """Return the offset that is to be taken next; KeyError for a partition that is not ours."""
         return self._next[place]
 
+    def gaps(self) -> dict[TP, int]:
+        """Return where the gaps begin, behind which records are held off until these are closed."""
+        return {place: self._next[place] for place in self._behind_gap}
+
     def judge(self, place: TP, offset: int) -> Verdict:
         """Say what to do with a record, and count it as taken when it is to be taken."""
         expected = self._next.get(place)

@@ -1,6 +1,7 @@
 """Faust in its restricted profile: it shares out and reads the inbox; batches and acknowledgements are our own."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ HEARTBEAT_SECONDS = 3.0
 # No more than this stands between the reading and the deciding, and no more is decided at once.
 BATCH_RECORDS = 200
 COMMIT_SECONDS = 5.0
+# Records behind a gap that do not come again after so long are asked for again.
+GAP_SECONDS = 1.0
 # The guard finishes its batch or ends the process in less; then the batch is acknowledged.
 LAST_BATCH_SECONDS = 7.0
 # A handler insists for as long as a server is away; the group must not take that for a dead member.
@@ -49,6 +52,7 @@ class Worker:
         # Grows with every change of what is ours: what was begun before is not acknowledged after it.
         self._share = 0
         self._progress = Progress()
+        self._begun = asyncio.Event()
         self._read: asyncio.Queue[Message] = asyncio.Queue(BATCH_RECORDS)
         self._app = self._declared(kafka, folder)
 
@@ -84,9 +88,9 @@ class Worker:
     async def _work(self) -> None:
         """Decide at once on all that has been read meanwhile, and acknowledge it; nothing waits for a batch to fill."""
         while True:
-            batch = [await self._read.get()]
-            while len(batch) < BATCH_RECORDS and not self._read.empty():
-                batch.append(self._read.get_nowait())
+            batch = await self._gathered()
+            # While the group changes, nobody knows yet what is ours and where it begins.
+            await self._begun.wait()
             share = self._share
             batch = [message for message in batch if await self._is_next(message)]
             if batch:
@@ -97,15 +101,30 @@ class Worker:
                     if share == self._share:
                         await self._acknowledge(batch)
 
+    async def _gathered(self) -> list[Message]:
+        """Return what has been read, at least one record; remind the reader of gaps while nothing comes."""
+        batch: list[Message] = []
+        while not batch:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GAP_SECONDS):
+                    batch.append(await self._read.get())
+            if not batch:
+                for place, first in self._progress.gaps().items():
+                    await self._read_again(place, first)
+        while len(batch) < BATCH_RECORDS and not self._read.empty():
+            batch.append(self._read.get_nowait())
+        return batch
+
     async def _is_next(self, message: Message) -> bool:
         verdict = self._progress.judge(message.tp, message.offset)
         if verdict is Verdict.SEEK:
-            first = self._progress.next(message.tp)
-            log = structlog.get_logger("artstore.processor")
-            log.warning("read_again", partition=message.partition, first=first, instead_of=message.offset)
-            async with asyncio.timeout(COMMIT_SECONDS):
-                await cast("Consumer", self._app.consumer).seek(message.tp, first)
+            await self._read_again(message.tp, self._progress.next(message.tp))
         return verdict is Verdict.TAKE
+
+    async def _read_again(self, place: TP, first: int) -> None:
+        structlog.get_logger("artstore.processor").warning("read_again", partition=place.partition, first=first)
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await cast("Consumer", self._app.consumer).seek(place, first)
 
     async def _acknowledge(self, batch: Sequence[Message]) -> None:
         """Commit what is done. A commit that fails costs nothing but repeats: the next one says more."""
@@ -139,16 +158,21 @@ class Worker:
     async def _on_assigned(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401 - a signal's arguments
         assigned = cast("set[TP]", arguments[1])
         self._leave_share()
+        share = self._share
         # Whoever had these partitions before is refused by now: this is the last word about them.
         known = await committed_offsets(self._kafka, GROUP, SAGA_INBOX)
+        if share != self._share:
+            return
         self._progress.begin({place: known.get(place.partition, 0) for place in assigned if place.topic == SAGA_INBOX})
         self._assigned = True
+        self._begun.set()
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - a signal's arguments
         self._leave_share()
 
     def _leave_share(self) -> None:
         self._share += 1
+        self._begun.clear()
         self._assigned = False
         self._progress.forget()
         self._gate.forget()

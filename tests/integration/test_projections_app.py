@@ -31,7 +31,7 @@ async def test_the_projector_becomes_ready_and_shows_a_document_at_once(bench: B
         before = await client.get("/health/ready")
         tasks = [asyncio.ensure_future(task.run()) for task in process.tasks]
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - HTTP has no event
                     await asyncio.sleep(0.1)
                 await bench.publish(a_document_committed(attributes))

@@ -36,7 +36,7 @@ from schemas.topics import DOCUMENT_EVENT, dead_letters
 from tests.builders import a_document_committed
 from tests.projecting import Bench, a_document, next_state, open_bench
 
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

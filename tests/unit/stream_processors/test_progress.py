@@ -32,8 +32,9 @@ def test_what_has_been_taken_is_not_taken_again() -> None:
 def test_records_behind_a_gap_are_read_again_from_where_it_begins() -> None:
     progress = begun()
     assert judged(progress, 10, 14, 15) == [TAKE, SEEK, DROP]
-    assert progress.next(PLACE) == 11
+    assert progress.gaps() == {PLACE: 11}
     assert judged(progress, 11, 12, 13, 14, 15) == [TAKE] * 5
+    assert progress.gaps() == {}
 
 
 def test_a_gap_that_is_there_again_holds_nothing() -> None:
