@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -65,6 +66,12 @@ def archive(stack: Stack) -> Iterator[Archive]:
     """Yield a client signed in as the administrator."""
     with Archive(stack) as client:
         yield client
+
+
+def pytest_configure() -> None:
+    """Let no generated example fail by the clock: how fast a machine is at the moment is no property of the code."""
+    hypothesis.settings.register_profile("house", deadline=None)
+    hypothesis.settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
