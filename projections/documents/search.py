@@ -11,6 +11,7 @@ from projections.documents.snippets import (
     HEADLINE_OPTIONS,
     beginning,
     marked,
+    may_hold,
     pattern_of,
     plain_words,
     words_of,
@@ -63,13 +64,14 @@ async def _snippets(connection: asyncpg.Connection, query: str, found: Sequence[
     windows = await _windows(connection, query, found)
     # Where a hit may stand, the best place first: in the text, else in what is said about the document.
     places = [[windows.get(record["document_id"], ""), *_said(record)] for record in found]
-    flat = [text for texts in places for text in texts]
-    sources = [normal(text) for text in flat]
+    stems = words_of(query)
+    # The database parses each text to find the words, so it gets only those in which one may stand.
+    asked = {text: words for texts in places for text in texts if may_hold(words := normal(text), stems)}
     records = await connection.fetch(
-        _HEADLINES, CONFIGURATION, query, HEADLINE_OPTIONS, sources, timeout=SEARCH_SECONDS
+        _HEADLINES, CONFIGURATION, query, HEADLINE_OPTIONS, list(asked.values()), timeout=SEARCH_SECONDS
     )
-    shown = iter([marked(record[0], text) for record, text in zip(records, flat, strict=True)])
-    return [_best([next(shown) for _ in texts], texts) for texts in places]
+    shown = {text: marked(record[0], text) for record, text in zip(records, asked, strict=True)}
+    return [_best([shown.get(text) for text in texts], texts) for texts in places]
 
 
 async def _windows(connection: asyncpg.Connection, query: str, found: Sequence[asyncpg.Record]) -> Mapping[str, str]:

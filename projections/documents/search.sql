@@ -7,8 +7,13 @@ WITH hits AS (
     UNION
     SELECT place.document_id
     FROM (
+        -- Without a word in its text a document has them all in its description, or not at all: a word that stands in
+        -- nearly every description is looked up only for those whose text holds one.
         SELECT asked.word, d.document_id
         FROM unnest($2::text[]) AS asked (word) JOIN views.documents AS d ON d.search @@ asked.word::tsquery
+        WHERE d.document_id IN (
+            SELECT t.document_id FROM views.texts AS t WHERE t.search @@ array_to_string($2::text[], ' | ')::tsquery
+        )
         UNION
         SELECT asked.word, t.document_id
         FROM unnest($2::text[]) AS asked (word) JOIN views.texts AS t ON t.search @@ asked.word::tsquery

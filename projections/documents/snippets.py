@@ -34,6 +34,12 @@ def pattern_of(stems: Iterable[str]) -> str:
     return rf"\m({'|'.join(_beginning(stem) for stem in stems)})"
 
 
+def may_hold(words: str, stems: Iterable[str]) -> bool:
+    """Tell whether a word of this normal form may begin as one of the stems does; True when there is no stem."""
+    beginnings = [_head(normal(stem)) for stem in stems]
+    return bool(words) and (not beginnings or any(beginning in words for beginning in beginnings))
+
+
 def marked(headline: str, original: str) -> str | None:
     """Return the piece of `original` that `headline` was cut from, its hits between marks; None without a hit.
 
@@ -64,8 +70,12 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def _beginning(stem: str) -> str:
-    letters = stem[: max(STEM_CHARACTERS_MIN, len(stem) - 1)]
-    return "".join(_either(letter) for letter in letters)
+    return "".join(_either(letter) for letter in _head(stem))
+
+
+def _head(stem: str) -> str:
+    # The last letter of a stem may differ from that of its word.
+    return stem[: max(STEM_CHARACTERS_MIN, len(stem) - 1)]
 
 
 def _either(letter: str) -> str:

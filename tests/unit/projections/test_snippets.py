@@ -9,6 +9,7 @@ from projections.documents.snippets import (
     STOP,
     beginning,
     marked,
+    may_hold,
     pattern_of,
     plain_words,
     words_of,
@@ -23,6 +24,21 @@ def test_the_original_letters_come_back_around_the_hit() -> None:
 
 def test_two_hits_are_both_marked() -> None:
     assert marked(f"{START}a{STOP} b {START}c{STOP}", "A B C") == "**A** B **C**"
+
+
+@pytest.mark.parametrize(
+    ("words", "stems", "may"),
+    [
+        ("описи фонда", ("опис",), True),
+        ("многие studies", ("studi",), True),
+        ("о елках", ("ёлк",), True),
+        ("просто текст", ("опис", "елк"), False),
+        ("", ("опис",), False),
+        ("просто текст", (), True),
+    ],
+)
+def test_only_texts_in_which_a_word_may_stand_are_parsed_for_it(words: str, stems: tuple[str, ...], may: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert may_hold(words, stems) is may
 
 
 def test_no_hit_is_no_snippet() -> None:
