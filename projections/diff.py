@@ -1,7 +1,9 @@
 """The audit between log, disks and views: the same documents, versions and elements, column by column."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,22 @@ from infra.runtime.settings import Settings
 from projections import log
 from projections.catalogue import DOCUMENTS, ELEMENTS
 from projections.dead_letters import letter_line
+from projections.digests import Digests, Key
 from projections.disk import Broken, roots_in, scan
 from projections.reading import LIVE
-from projections.tables import Row, Table, as_json, kept, row_as_json
+from projections.tables import Row, Table, as_json, row_as_json
 from schemas.errors import ViewsBehind
 from schemas.topics import DOCUMENT_EVENT, ELEMENT_EVENT
 
 LOOKS = 3
 PAUSE_SECONDS = 1.5
+ROWS_AT_ONCE = 1000
+STATEMENT_SECONDS = 3600.0  # digests of millions of documents take their time
+# How many things that differ are told one by one: their rows are held in memory.
+KEYS_MAX = 10_000
 
-Key = tuple[object, ...]
 Rows = Mapping[Key, Mapping[str, Any]]
+SOURCES = ("log", "disk", "views")
 TABLES: Sequence[Table] = (*DOCUMENTS.tables, ELEMENTS.tables[0])
 # What tells two states of one thing apart before its columns are compared one by one.
 SIGNIFICANT = ("attr_seq", "attr_sha256", "mode_epoch")
@@ -36,11 +43,12 @@ async def differences(settings: Settings, roots: Sequence[Path]) -> list[str]:
     """
     found_roots = roots_in(settings.home, roots)
     lasting: list[str] | None = None
-    async with open_pool(settings.postgres, "artstore-diff") as pool:
+    patient = settings.postgres.model_copy(update={"statement_timeout_seconds": STATEMENT_SECONDS})
+    async with open_pool(patient, "artstore-diff") as pool, translated_errors(), pool.acquire() as connection:
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(PAUSE_SECONDS)
-            lines = await _look(settings, pool, found_roots)
+            lines = await _look(settings, connection, found_roots)
             again = set(lines)
             lasting = lines if lasting is None else [line for line in lasting if line in again]
             if not lasting:
@@ -74,40 +82,73 @@ def _state(row: Mapping[str, Any] | None) -> str:
     return " ".join(f"{column} {row[column]}" for column in SIGNIFICANT if column in row)
 
 
-async def _look(settings: Settings, pool: asyncpg.Pool, roots: Sequence[Path]) -> list[str]:
-    on_disk, broken = await asyncio.to_thread(_disk, roots)
-    documents, letters = await log.folded(settings.kafka, DOCUMENTS, DOCUMENT_EVENT)
-    elements, more_letters = await log.folded(settings.kafka, ELEMENTS, ELEMENT_EVENT)
-    lines = [f"disk {each}" for each in broken] + [letter_line(each) for each in (*letters, *more_letters)]
+async def _look(settings: Settings, connection: asyncpg.Connection, roots: Sequence[Path]) -> list[str]:
+    """Look once: at the digests of all, then at the rows of what differs by them, of which there are few."""
+    digests, lines = Digests(connection), list[str]()
+    await digests.begin()
+    async for source, rows in _said(settings, connection, roots, lines):
+        for table in TABLES:
+            mine = [(row.key, row.rank, row.json) for row in rows if row.table == table.name]
+            await digests.say(source, table.name, mine)
+    keys, whole = await digests.different(len(SOURCES), KEYS_MAX)
+    if not keys:
+        return lines
+    found: dict[str, dict[str, dict[Key, Said]]] = {name: {source: {} for source in SOURCES} for name in keys}
+    async for source, rows in _said(settings, connection, roots, []):
+        for row in rows:
+            if row.key in keys.get(row.table, ()):
+                held = found[row.table][source].get(row.key)
+                if held is None or row.rank > held.rank:
+                    found[row.table][source][row.key] = row
     for table in TABLES:
-        in_views = await _views(pool, table)
-        sources = {"log": _keyed([*documents, *elements], table), "disk": _keyed(on_disk, table), "views": in_views}
-        lines += compare(table, sources)
-    return lines
+        by_source = found.get(table.name, {})
+        lines += compare(
+            table, {source: {key: row.json for key, row in rows.items()} for source, rows in by_source.items()}
+        )
+    told = sum(map(len, keys.values()))
+    return [*lines, f"and {whole - told} more that differ"] if whole > told else lines
 
 
-def _disk(roots: Sequence[Path]) -> tuple[list[Row], list[Broken]]:
-    rows: list[Row] = []
-    broken: list[Broken] = []
-    for found in scan(roots):
-        if isinstance(found, Broken):
-            broken.append(found)
-        else:
-            rows += found
-    return rows, broken
+@dataclass(frozen=True)
+class Said:
+    """What one source says about one thing."""
+
+    table: str
+    key: Key
+    rank: int
+    json: Mapping[str, Any]
 
 
-def _keyed(rows: Iterable[Row], table: Table) -> Rows:
-    return {row.key: row_as_json(row) for row in kept(row for row in rows if type(row) is table.row)}
+async def _said(
+    settings: Settings, connection: asyncpg.Connection, roots: Sequence[Path], lines: list[str]
+) -> AsyncIterator[tuple[str, list[Said]]]:
+    """Yield what every source says, piece by piece; what cannot be read goes into `lines`."""
+    pieces = scan(roots)
+    while piece := await asyncio.to_thread(list, islice(pieces, ROWS_AT_ONCE)):
+        lines += [f"disk {found}" for found in piece if isinstance(found, Broken)]
+        yield "disk", _rows(row for found in piece if not isinstance(found, Broken) for row in found)
+    for view, topic in ((DOCUMENTS, DOCUMENT_EVENT), (ELEMENTS, ELEMENT_EVENT)):
+        async for folded in log.folded(settings.kafka, view, topic):
+            lines += map(letter_line, folded.letters)
+            yield "log", _rows(folded.rows)
+    for table in TABLES:
+        async for rows in _views(connection, table):
+            yield "views", rows
 
 
-async def _views(pool: asyncpg.Pool, table: Table) -> Rows:
+def _rows(rows: Iterable[Row]) -> list[Said]:
+    names = {table.row: table.name for table in TABLES}
+    return [Said(names[type(row)], row.key, row.rank, row_as_json(row)) for row in rows if type(row) in names]
+
+
+async def _views(connection: asyncpg.Connection, table: Table) -> AsyncIterator[list[Said]]:
     statement = f"SELECT {', '.join(table.columns)} FROM {LIVE}.{table.name}"  # noqa: S608 - names are ours
     try:
-        async with translated_errors():
-            records = await pool.fetch(statement)
+        async with translated_errors(), connection.transaction():
+            cursor = await connection.cursor(statement)
+            while records := await cursor.fetch(ROWS_AT_ONCE):
+                rows = [{name: as_json(value) for name, value in record.items()} for record in records]
+                yield [Said(table.name, tuple(row[name] for name in table.key), 0, row) for row in rows]
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         message = "The views do not exist in this shape: start the projector, or run `artstore rebuild`."
         raise ViewsBehind(message) from error
-    rows = [{name: as_json(value) for name, value in record.items()} for record in records]
-    return {tuple(row[name] for name in table.key): row for row in rows}

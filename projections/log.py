@@ -1,18 +1,17 @@
 """The log as a whole: where it ends now, and everything before that folded into the rows of a view."""
 
-import asyncio
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.runtime.kafka import open_reader, translated_errors
 from infra.runtime.settings_sections import KafkaSettings
-from projections.batch import Batch, fold_batch
+from projections.batch import Batch, Folded, fold_batch
 from projections.position import Partition
-from projections.tables import Row, kept
 from projections.view import View
-from schemas.envelope import Record
+from schemas.errors import LogUnavailable
 
 QUIET_MILLISECONDS = 500
 SILENCE_SECONDS = 30.0
@@ -34,27 +33,25 @@ async def ends(settings: KafkaSettings, partitions: Iterable[Partition]) -> dict
     return _plain(found)
 
 
-async def folded(settings: KafkaSettings, view: View, topic: str) -> tuple[list[Row], list[Record]]:
-    """Return what the whole of `topic` comes to in a view, and dead letters of what cannot be read. LogUnavailable."""
+async def folded(settings: KafkaSettings, view: View, topic: str) -> AsyncIterator[Folded]:
+    """Yield, batch by batch, what a view makes of the whole of `topic` as it is now. LogUnavailable."""
     partitions = [partition for partition in view.partitions if partition[0] == topic]
     until = await ends(settings, partitions)
-    rows: list[Row] = []
-    letters: list[Record] = []
     places = [TopicPartition(*partition) for partition in partitions]
     async with open_log(settings, f"artstore-log-{view.name}", partitions) as reader:
         with translated_errors():
-            async with asyncio.timeout(SILENCE_SECONDS) as silence:
-                read = _plain(await reader.beginning_offsets(places))
-                while any(read[partition] < until[partition] for partition in partitions):
-                    polled = await reader.getmany(timeout_ms=QUIET_MILLISECONDS, max_records=RECORDS_AT_ONCE)
-                    for place, records in polled.items():
-                        batch = Batch((place.topic, place.partition), read[place.topic, place.partition], records)
-                        found = fold_batch(view, batch)
-                        rows += found.rows
-                        letters += found.letters
-                        read[batch.partition] = batch.end
-                        silence.reschedule(asyncio.get_running_loop().time() + SILENCE_SECONDS)
-    return kept(rows), letters
+            read = _plain(await reader.beginning_offsets(places))
+        heard = time.monotonic()
+        while any(read[partition] < until[partition] for partition in partitions):
+            with translated_errors():
+                polled = await reader.getmany(timeout_ms=QUIET_MILLISECONDS, max_records=RECORDS_AT_ONCE)
+            if not polled and time.monotonic() - heard > SILENCE_SECONDS:
+                raise LogUnavailable
+            for place, records in polled.items():
+                batch = Batch((place.topic, place.partition), read[place.topic, place.partition], records)
+                yield fold_batch(view, batch)
+                read[batch.partition] = batch.end
+                heard = time.monotonic()
 
 
 def _plain(offsets: Mapping[TopicPartition, int]) -> dict[Partition, int]:

@@ -6,7 +6,8 @@ import pytest
 
 from projections.catalogue import DOCUMENTS, ELEMENTS
 from projections.diff import compare
-from projections.disk import Broken, roots_in, scan
+from projections.digests import digest_of
+from projections.disk import Broken, count_files, roots_in, scan
 from projections.documents.fold import DocumentRow, fold
 from projections.elements.fold import ElementRow
 from projections.tables import row_as_json
@@ -93,3 +94,20 @@ def test_elements_are_compared_by_epoch() -> None:
     )
     (line,) = compare(ELEMENTS.tables[0], {"log": {("e",): row}, "disk": {("e",): {**row, "mode_epoch": 2}}})
     assert line == "elements e: log has mode_epoch 1, disk has mode_epoch 2"
+
+
+def test_processes_that_share_the_disks_read_every_file_once(tmp_path: Path) -> None:
+    root = tmp_path / "hot"
+    documents = [a_document(f"{number}") for number in range(40)]
+    write_element(root, an_identity(ELEMENT_ID), documents)
+    shares = [list(scan([root], number, 3)) for number in range(3)]
+    assert all(1 < len(share) < 41 for share in shares)
+    assert sorted(map(str, (found for share in shares for found in share))) == sorted(map(str, scan([root])))
+    assert count_files([root]) == 40
+
+
+def test_digests_tell_rows_apart_and_nothing_else() -> None:
+    row = row_as_json(fold(a_document().sealed())[0])
+    assert digest_of(row) == digest_of(dict(reversed(row.items())))
+    assert digest_of(row) != digest_of({**row, "title": "иначе"})
+    assert digest_of({"a": None}) != digest_of({"a": "null"})
