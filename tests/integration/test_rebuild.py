@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from infra.runtime.installation import ensure_installation, load_programs_key, program_secret
-from infra.runtime.kafka import open_producer
 from infra.runtime.settings import Settings
 from projections.catalogue import DOCUMENTS, VIEWS
 from projections.diff import differences
@@ -25,7 +23,6 @@ from schemas.attributes import Attributes
 from schemas.elements import ElementIdentity
 from schemas.errors import Busy, PreconditionFailed
 from schemas.identifiers import new_id
-from schemas.registry import encode
 from schemas.topics import DOCUMENT_EVENT
 from tests.builders import NOW, a_document_committed
 from tests.projecting import (
@@ -42,7 +39,6 @@ from tests.projecting import (
 )
 
 TEXT = "Рукописи не горят."
-PEAK_BYTES_MAX = 1 * 1024 * 1024
 
 
 @pytest.fixture
@@ -199,25 +195,6 @@ async def about(bench: Bench, root: Path, documents: list[Attributes], identity:
     """The differences about these documents: the log of the tests holds others too."""
     ids = [each.document_id for each in documents] + [identity.element_id]
     return [line for line in await differences(bench.settings, [root]) if any(name in line for name in ids)]
-
-
-async def test_a_comparison_does_not_hold_what_it_compares(bench: Bench, tmp_path: Path) -> None:
-    root, identity = tmp_path / "hot", an_identity(new_id(NOW))
-    documents = [stored_at(a_document(f"{number}"), identity) for number in range(1500)]
-    write_element(root, identity, documents)
-    async with open_producer(bench.settings.kafka, "artstore-test") as producer:
-        records = [encode(a_document_committed(each)) for each in documents]
-        await asyncio.gather(*[await producer.send(each.topic, each.value, each.key) for each in records])
-    await bench.project(DOCUMENTS)
-    tracemalloc.start()
-    try:
-        lines = await about(bench, root, documents, identity)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert [line for line in lines if not line.startswith("elements")] == []
-    # The rows of all three at once take several times as much.
-    assert peak < PEAK_BYTES_MAX, peak
 
 
 async def test_unreadable_records_and_files_are_differences_too(bench: Bench, tmp_path: Path) -> None:
