@@ -207,7 +207,7 @@ BUGS = (
     Bug(
         "position without rows",
         "How far a view has read is committed before its rows: a crash in between loses them for ever.",
-        "projections/projector.py",
+        "projections/writing.py",
         "                connection.transaction(),\n",
         "",
         ("tests/integration/test_projections_projector.py::test_a_crash_between_position_and_rows_leaves_neither",),
