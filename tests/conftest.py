@@ -5,8 +5,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis_settings
 
 from infra.runtime.settings import Settings
 from tests.archive import Archive
@@ -15,10 +13,6 @@ from tests.stacks import SERVERS, Stack, running_stack, whole_stack
 
 # With ARTSTORE_TESTS_PROVIDER=docker servers and stacks are containers; nothing of that is loaded otherwise.
 pytest_plugins = ["tests.integration.docker.fixtures"] if docker_is_the_provider() else []
-
-# How long an example takes says more about the machine than about us.
-hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.load_profile("house")
 
 REAL = ("servers", "stack")
 REAL_PROPERTY = "runs on"
@@ -70,7 +64,8 @@ def archive(stack: Stack) -> Iterator[Archive]:
 
 def pytest_configure() -> None:
     """Let no generated example fail by the clock: how fast a machine is at the moment is no property of the code."""
-    hypothesis.settings.register_profile("house", deadline=None)
+    patient = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("house", deadline=None, suppress_health_check=patient)
     hypothesis.settings.load_profile("house")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.envelope import Message
@@ -42,7 +42,6 @@ def repeated(draw: st.DrawFn) -> tuple[str, Sequence[Message]]:
     return name, told
 
 
-@settings(deadline=None)
 @given(repeated())
 async def test_repeated_and_stale_messages_change_nothing(told: tuple[str, Sequence[Message]]) -> None:
     name, messages = told
