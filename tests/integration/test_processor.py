@@ -1,7 +1,7 @@
 """The processor as a program on real Kafka and PostgreSQL: sagas move, poison is buried, kill -9 costs nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -9,10 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from infra.runtime.installation import Installation
-from infra.runtime.kafka import apply_topics
 from infra.runtime.settings import Settings
 from producers.accounts import request_account
-from producers.publisher import KafkaPublisher, open_publisher
+from producers.publisher import KafkaPublisher
 from producers.uploads import request_upload
 from schemas.commands import AbandonUpload, ExtractText
 from schemas.envelope import Message, Record
@@ -27,19 +26,6 @@ from tests.sagas.stories import abandoned, an_account_request, text_finished
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TOPICS = (SAGA_EVENT, ELEMENT_COMMAND, IDENTITY_EVENT, dead_letters(SAGA_INBOX))
-
-
-@pytest.fixture(scope="module")
-def program(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    asyncio.run(apply_topics(servers.kafka))
-    with processor(servers, tmp_path_factory.mktemp("processor")) as program:
-        yield program
-
-
-@pytest.fixture
-async def publisher(servers: Settings) -> AsyncIterator[KafkaPublisher]:
-    async with open_publisher(servers.kafka, "test") as publisher:
-        yield publisher
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from infra.runtime.kafka import apply_topics, committed_offsets, partition_for
 from infra.runtime.postgres import open_pool
 from infra.runtime.settings import Settings
-from producers.publisher import KafkaPublisher, open_publisher
+from producers.publisher import KafkaPublisher
 from schemas.envelope import Message, Record
 from schemas.events import SagaAdvanced
 from schemas.identifiers import derive
@@ -33,19 +33,6 @@ from tests.sagas.stories import text_finished
 # Each starts, kills and restarts whole programs.
 pytestmark = pytest.mark.timeout(420)
 LETTERS = dead_letters(SAGA_INBOX)
-
-
-@pytest.fixture(scope="module")
-def program(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    asyncio.run(apply_topics(servers.kafka))
-    with processor(servers, tmp_path_factory.mktemp("batches")) as program:
-        yield program
-
-
-@pytest.fixture
-async def publisher(servers: Settings) -> AsyncIterator[KafkaPublisher]:
-    async with open_publisher(servers.kafka, "test") as publisher:
-        yield publisher
 
 
 @pytest.fixture
