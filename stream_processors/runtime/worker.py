@@ -48,7 +48,6 @@ class Worker:
         self._guard = guard
         self._gate = gate
         self._kafka = kafka
-        self._assigned = False
         # Grows with every change of what is ours: what was begun before is not acknowledged after it.
         self._share = 0
         self._progress = Progress()
@@ -59,7 +58,7 @@ class Worker:
     @property
     def is_assigned(self) -> bool:
         """Tell whether the group has given this member its share."""
-        return self._assigned
+        return self._begun.is_set()
 
     async def run(self) -> None:
         """Work until cancelled, then stop within a bound; FaustEndedError when Faust ends by itself."""
@@ -164,7 +163,6 @@ class Worker:
         if share != self._share:
             return
         self._progress.begin({place: known.get(place.partition, 0) for place in assigned if place.topic == SAGA_INBOX})
-        self._assigned = True
         self._begun.set()
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - a signal's arguments
@@ -173,7 +171,6 @@ class Worker:
     def _leave_share(self) -> None:
         self._share += 1
         self._begun.clear()
-        self._assigned = False
         self._progress.forget()
         self._gate.forget()
 
