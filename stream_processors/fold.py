@@ -89,7 +89,7 @@ class Folder:
                 )
                 raise Corrupted(message) from error
             await self._publisher.publish(dead_letter(record, error, GROUP))
-            structlog.get_logger("artstore.processor").error("dead_letter", **_place(record), cause=error.code)
+            structlog.get_logger("artstore.processor").error("dead_letter", **place_of(record), cause=error.code)
             return None
 
 
@@ -104,7 +104,8 @@ def claims_to_be_ours(record: RawRecord) -> bool:
     return typed and is_uuid(about) and record.key == about.encode() and is_uuid(headers.get("ce_id", ""))
 
 
-def _place(record: RawRecord) -> dict[str, str | int]:
+def place_of(record: RawRecord) -> dict[str, str | int]:
+    """Return where a record stands, as a log line says it."""
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 

@@ -17,7 +17,7 @@ from schemas.dead_letters import RawRecord, dead_letter, position_of, text_heade
 from schemas.envelope import Received
 from schemas.errors import DatabaseUnavailable, Malformed, Transient
 from schemas.registry import receive
-from stream_processors.fold import GROUP, FoldGate
+from stream_processors.fold import GROUP, FoldGate, place_of
 from stream_processors.sagas.admission import admit, require_size
 
 # Above what the doors allow one statement or one record, so that their own errors come first and say more.
@@ -83,8 +83,7 @@ class Guard:
                     await self._watched([record])
                 return
             record = records[0]
-            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-            log.critical("record_not_handled", **place, exc_info=True)
+            log.critical("record_not_handled", **place_of(record), exc_info=True)
             self.exit(HARD_EXIT)
 
     async def _taken(self, records: Sequence[RawRecord]) -> None:
@@ -104,8 +103,8 @@ class Guard:
     async def _bury(self, record: RawRecord, error: Malformed) -> None:
         await self.publisher.publish(dead_letter(record, error, GROUP))
         self.metrics.dead_letters.labels(record.topic).inc()
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        structlog.get_logger("artstore.processor").error("dead_letter", **place, cause=error.code, detail=error.detail)
+        log = structlog.get_logger("artstore.processor")
+        log.error("dead_letter", **place_of(record), cause=error.code, detail=error.detail)
 
     async def _decide(self, received: Sequence[Received]) -> None:
         async with asyncio.timeout(FOLD_SECONDS):
