@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from storage_agent.uploads import Uploads
 VERSION = "/documents/{document_id}/versions/{version}"
 # Each has a connection and a file open, and an ordinary limit of handles is 1024.
 REQUESTS_AT_ONCE = 384
+PREFLIGHT_SECONDS = 3600
 
 
 def agent_app(
@@ -36,4 +38,19 @@ def agent_app(
         ]
     )
     install_problem_handlers(app)
-    return traced(AtMost(app, REQUESTS_AT_ONCE), metrics)
+    return traced(_open_to_browsers(AtMost(app, REQUESTS_AT_ONCE)), metrics)
+
+
+def _open_to_browsers(app: ASGIApp) -> ASGIApp:
+    """Let pages of any origin ask: a ticket is said aloud in each request, nothing is let in for where it comes from.
+
+    Outside of the handlers of problems, so that a page can read those too.
+    """
+    return CORSMiddleware(
+        app,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "PUT"],
+        allow_headers=["Authorization", "Content-Type", "If-Range", "Range", "Repr-Digest", "traceparent"],
+        expose_headers=["Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After"],
+        max_age=PREFLIGHT_SECONDS,
+    )

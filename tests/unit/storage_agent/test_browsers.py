@@ -1,0 +1,43 @@
+"""Pages of another origin at the agent: they may bring and fetch bytes with a ticket, and read every refusal."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.agents import Plane, a_plane, path_of, some_bytes
+
+ORIGIN = "http://gateway.example"
+DATA = some_bytes(100)
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
+    async with a_plane(tmp_path / "hot") as plane:
+        yield plane
+
+
+async def test_a_browser_is_told_beforehand_that_it_may_put(plane: Plane) -> None:
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    answer = await plane.client.options(path_of(plane.ticket(DATA)), headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
+    assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+async def test_a_page_may_read_the_bytes_and_their_digest(plane: Plane) -> None:
+    answer = await plane.get(await plane.stored(DATA), {"Origin": ORIGIN})
+    assert (answer.content, answer.headers["Access-Control-Allow-Origin"]) == (DATA, "*")
+    assert {"Repr-Digest", "ETag"} <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+
+
+async def test_a_page_may_read_why_it_is_refused(plane: Plane) -> None:
+    answer = await plane.client.put(path_of(plane.ticket(DATA)), content=DATA, headers={"Origin": ORIGIN})
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_ticket")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
