@@ -23,6 +23,7 @@ from api_gateway.keyholder import FollowedKeys, Keyholder, Keys
 from api_gateway.passwords import Passwords
 from api_gateway.routes import accounts, auth, documents, elements, events, keys, operations, search, uploads
 from api_gateway.sessions import Sessions
+from api_gateway.ui import Ui, built_ui
 from api_gateway.views import PostgresViews
 from infra.runtime import kafka, postgres
 from infra.runtime.clock import Clock, SystemClock
@@ -38,6 +39,7 @@ from infra.runtime.settings import Settings
 from infra.runtime.telemetry import setup_telemetry
 from producers.publisher import Publisher, open_publisher
 from projections.shape import missing_views
+from schemas.api.body import Problem
 from schemas.errors import ConfigurationInvalid
 
 NAME = "gateway"
@@ -63,8 +65,20 @@ async def build(settings: Settings) -> AsyncIterator[Process]:
         yield _process(ground)
 
 
-def make_app(parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """Return the HTTP interface over `parts`."""
+def make_app(
+    parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = (), pages: Sequence[BaseRoute] = ()
+) -> ASGIApp:
+    """Return the HTTP interface over `parts`, and the user interface's `pages` beside it."""
+    app = bare_app()
+    app.state.parts = parts
+    install_problem_handlers(app)
+    app.router.routes.extend((*operational, *pages))
+    app.add_middleware(BoundedBodies)
+    return traced(AtMost(app, REQUESTS_AT_ONCE), metrics)
+
+
+def bare_app() -> FastAPI:
+    """Return the routes with nothing behind them: what the OpenAPI document is made of."""
     app = FastAPI(
         title="ArtStore",
         summary="An archive that keeps documents for decades.",
@@ -73,14 +87,11 @@ def make_app(parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses={"default": {"model": Problem, "description": "A problem (RFC 9457)."}},
     )
-    app.state.parts = parts
-    install_problem_handlers(app)
-    app.router.routes.extend(operational)
     for room in ROOMS:
         app.include_router(room.router)
-    app.add_middleware(BoundedBodies)
-    return traced(AtMost(app, REQUESTS_AT_ONCE), metrics)
+    return app
 
 
 @dataclass(frozen=True)
@@ -117,9 +128,11 @@ def _process(ground: _Ground) -> Process:
     checks = _checks(ground, keyholder, bootstrap)
     # Without the log nothing can be announced; whatever is known is read, found and fetched all the same.
     notes = {"kafka": lambda: kafka.ping(settings.kafka)}
+    folder = built_ui()
+    pages = Ui(folder, parts.discovery).routes() if folder else ()
     return Process(
         name=NAME,
-        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics, notes)),
+        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics, notes), pages),
         host=settings.gateway.host,
         port=settings.gateway.port,
         tasks=(Task("keys", follower.run), Task("bootstrap", bootstrap.run)),

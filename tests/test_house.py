@@ -27,13 +27,15 @@ ENTRY_POINTS = {
     "stream_processors.app",
     "projections.app",
     "projections.loaders",
+    "api_gateway.openapi",
     "infra.stack.tether",
     "infra.stack.resolve_jars",
     "schemas.release",
     "producers.integrator",
 }
-TEXT_SUFFIXES = {".py", ".md", ".toml", ".lock", ".json", ".sql", ".avsc", ""}
-NOT_OURS = {".git", ".venv", ".artstore", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__"}
+TEXT_SUFFIXES = {".py", ".ts", ".mjs", ".html", ".scss", ".md", ".toml", ".lock", ".json", ".sql", ".avsc", ""}
+CACHES = {".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__"}
+NOT_OURS = CACHES | {".git", ".venv", ".artstore", "node_modules", ".angular", "dist"}
 # In two pieces each, so that this file does not name them itself.
 NEEDLES = (
     ("pypi", ".org"),
