@@ -8,24 +8,34 @@ BINARY := --only-binary :all: $(if $(filter aarch64 arm64,$(shell uname -sm)),$(
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run stop test planted fire bench check image format clean
+.PHONY: help run stop test planted e2e ui client fire bench check image format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
-run: $(VENV)/.run ## start everything, put the demo documents through it, leave it running
+run: $(VENV)/.run ui ## start everything, put the demo documents through it, leave it running
 	@$(BIN)/artstore up
 	@$(BIN)/artstore demo
 
 stop: ## stop everything that `make run` has started
 	@if [ -x $(BIN)/artstore ]; then $(BIN)/artstore down; else echo "nothing to stop: there is no $(VENV)"; fi
 
-test: $(VENV)/.dev ## run every test, on real Kafka, PostgreSQL and Valkey
+test: $(VENV)/.dev ui ## run every test, on real Kafka, PostgreSQL and Valkey
 	@$(BIN)/python -m pytest $(ARGS)
 
 planted: $(VENV)/.dev ## plant bugs in copies of the code, one by one, and see the tests notice each (also in make test)
 	@$(BIN)/python -m pytest -v --no-header tests/planted $(ARGS)
+
+e2e: $(VENV)/.dev ui ## drive the interface in a real browser, on a whole stack
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+ui: $(VENV)/.node ## build the interface, if its sources have changed
+	@$(BIN)/python -m ui.build
+
+client: $(VENV)/.dev ## write the OpenAPI document and the interface's typed client anew
+	@$(BIN)/python -m api_gateway.openapi
+	@$(BIN)/python -c 'from ui.build import install, npm; install(); npm("run", "--silent", "client")'
 
 fire: $(VENV)/.dev ## kill and stop everything in turn under uploads, and reckon: SEED=n ROUNDS=n
 	@$(BIN)/python -m tests.campaigns.fire $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
@@ -34,20 +44,20 @@ check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under 
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/lint-imports --no-cache > .import-linter.out || { cat .import-linter.out; exit 1; }; rm -f .import-linter.out
-	@$(BIN)/mypy $(ROOMS) tests
+	@$(BIN)/mypy $(ROOMS) ui tests
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py -m "not servers and not stack"
 
 bench: $(VENV)/.dev ## measure ours beside raw programs: make bench ARGS="--rounds 1 --only latency"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-image: $(VENV)/.run ## build the Docker image artstore:local from this clone (BASE=... for another Debian with Python)
+image: $(VENV)/.run ui ## build the Docker image artstore:local from this clone (BASE=... for another Debian with Python)
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) $(ARGS) -t artstore:local -f infra/stack/docker/Dockerfile .
 
 format: $(VENV)/.dev ## format the code and mend what can be mended
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 clean: stop ## remove the virtual environment, the data and all caches
-	rm -rf $(VENV) .artstore .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) ui/dist ui/node_modules ui/.angular tests/e2e/node_modules .artstore .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found: install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -61,8 +71,12 @@ $(VENV)/.run: $(BIN)/python requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(VENV)/.node: $(BIN)/python requirements-ui.lock
+	@test -e $(VENV)/.dev || { echo "installing Node, which builds the interface"; $(PIP) install $(BINARY) --require-hashes -r requirements-ui.lock; }
+	@touch $@
+
 $(VENV)/.dev: $(BIN)/python requirements-dev.lock pyproject.toml
 	@echo "installing the packages of requirements-dev.lock"
 	@$(PIP) install $(BINARY) --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.node

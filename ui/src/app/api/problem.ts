@@ -1,0 +1,56 @@
+// What went wrong, as the archive tells it (RFC 9457), or as this browser sees it when nobody answered.
+import type { components } from './schema';
+
+export type ProblemBody = components['schemas']['Problem'];
+
+/** A refusal or failure that a person is told about. `code` is stable; the words come from the dictionary or from it. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+
+  constructor(readonly body: ProblemBody) {
+    super(body.detail);
+  }
+
+  get code(): string {
+    return this.body.code;
+  }
+
+  /** Whether the same request may succeed a little later. */
+  get mayPass(): boolean {
+    return this.code === UNREACHABLE || this.body.status === 503;
+  }
+}
+
+export const UNREACHABLE = 'unreachable';
+
+/** Nobody answered: the network, or a program that is being started again. */
+export function unreachable(): Problem {
+  return local(UNREACHABLE, 'No answer', 'The archive does not answer.');
+}
+
+/** A problem that was found here, not by the archive. */
+export function local(code: string, title: string, detail: string): Problem {
+  return new Problem({ type: `urn:artstore:problem:${code}`, title, status: 0, detail, code });
+}
+
+/** Read a problem out of an answer's body; one that is none becomes a problem with the status in it. */
+export function problemOf(body: unknown, status: number): Problem {
+  if (isProblem(body)) return new Problem(body);
+  return local('unreadable_answer', `HTTP ${status}`, `The answer with status ${status} cannot be read.`);
+}
+
+/** Whatever was thrown, as a problem. A cancelled request is none: it is passed on as it is. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof TypeError) return unreachable();
+  throw error;
+}
+
+export function isCancelled(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}
+
+function isProblem(body: unknown): body is ProblemBody {
+  const told = body as Partial<ProblemBody> | null;
+  return typeof told === 'object' && told !== null && typeof told.code === 'string' && typeof told.detail === 'string';
+}

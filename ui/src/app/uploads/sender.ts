@@ -1,0 +1,39 @@
+// PUT of a file's bytes to the agent, with progress: the one thing that fetch cannot tell.
+import { InjectionToken } from '@angular/core';
+import type { Ticketed } from '../api/archive';
+import { problemOf, unreachable } from '../api/problem';
+
+export interface Parcel {
+  readonly ticketed: Ticketed;
+  readonly body: Blob;
+  readonly tell: (sent: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export type Send = (parcel: Parcel) => Promise<void>;
+
+export const SEND = new InjectionToken<Send>('send', { factory: () => put });
+
+/** Resolve once the agent has committed; Problem for its refusal or silence, AbortError when cancelled. */
+export function put({ ticketed, body, tell, signal }: Parcel): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('PUT', ticketed.upload_url);
+    request.setRequestHeader('Authorization', `Bearer ${ticketed.ticket}`);
+    request.upload.onprogress = (event) => tell(event.loaded);
+    request.onload = () =>
+      request.status === 200 ? resolve() : reject(problemOf(parsed(request.responseText), request.status));
+    request.onerror = () => reject(unreachable());
+    request.onabort = () => reject(new DOMException('The upload was paused.', 'AbortError'));
+    signal.addEventListener('abort', () => request.abort(), { once: true });
+    request.send(body);
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

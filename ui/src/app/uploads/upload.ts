@@ -1,0 +1,74 @@
+// One upload as people see it, and what may be done with it at each stage: plain values, no browser.
+import type { Operation } from '../api/archive';
+import type { ProblemBody } from '../api/problem';
+
+export type Stage =
+  | 'waiting'
+  | 'reading'
+  | 'announcing'
+  | 'sending'
+  | 'stored'
+  | 'found'
+  | 'paused'
+  | 'failed';
+
+/** `done` counts bytes of this stage; `lost` while nobody answers; `since` when the stage began (ms). */
+export interface Upload {
+  readonly id: string;
+  readonly name: string;
+  readonly size: number;
+  readonly stage: Stage;
+  readonly done: number;
+  readonly since: number;
+  readonly lost: boolean;
+  readonly step: string;
+  readonly operationId?: string;
+  readonly documentId?: string;
+  readonly problem?: ProblemBody;
+}
+
+export type Change = Partial<Omit<Upload, 'id' | 'name' | 'size' | 'since'>>;
+
+export const SLOW_MS = 10_000;
+const BUSY: readonly Stage[] = ['reading', 'announcing', 'sending'];
+const ENDED: readonly Stage[] = ['found', 'failed'];
+
+export function begun(id: string, name: string, size: number, now: number): Upload {
+  return { id, name, size, stage: 'waiting', done: 0, since: now, lost: false, step: 'accepted' };
+}
+
+/** The upload after `change`; a new stage begins its clock, and takes the problem of the last one away. */
+export function changed(upload: Upload, change: Change, now: number): Upload {
+  const fresh = change.stage !== undefined && change.stage !== upload.stage;
+  const begins = fresh ? { since: now, done: 0, lost: false, problem: undefined } : {};
+  return { ...upload, ...begins, ...change };
+}
+
+/** What an operation says of the upload that began it. */
+export function toldBy(operation: Operation): Change {
+  const documentId = operation.document_id ?? undefined;
+  const common = { step: operation.step, lost: false, ...(documentId === undefined ? {} : { documentId }) };
+  if (operation.state === 'succeeded') return { ...common, stage: 'found' };
+  if (operation.state === 'failed') return { ...common, stage: 'failed', problem: operation.problem ?? undefined };
+  return common;
+}
+
+export function hasEnded(operation: Operation): boolean {
+  return operation.state === 'succeeded' || operation.state === 'failed';
+}
+
+export const isBusy = (upload: Upload): boolean => BUSY.includes(upload.stage);
+export const isOver = (upload: Upload): boolean => ENDED.includes(upload.stage);
+export const canPause = (upload: Upload): boolean => isBusy(upload) || upload.stage === 'waiting';
+export const canRemove = (upload: Upload): boolean => !isBusy(upload) && upload.stage !== 'stored';
+export const isSlow = (upload: Upload, now: number): boolean =>
+  upload.stage === 'stored' && now - upload.since > SLOW_MS;
+
+/** Percent of the whole way: reading is its first fifth, sending the rest. */
+export function progressOf(upload: Upload): number {
+  const part = upload.size === 0 ? 1 : upload.done / upload.size;
+  if (upload.stage === 'reading') return 20 * part;
+  if (upload.stage === 'announcing') return 20;
+  if (upload.stage === 'sending') return 20 + 80 * part;
+  return upload.stage === 'stored' || upload.stage === 'found' ? 100 : 0;
+}
