@@ -82,13 +82,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if name in used:
                 item.add_marker(name)
                 item.user_properties.append((REAL_PROPERTY, name))
-        if {"acceptance", "benchmarks"} & set(Path(str(item.fspath)).parts):
+        if {"acceptance", "benchmarks", "e2e"} & set(Path(str(item.fspath)).parts):
             item.add_marker(pytest.mark.timeout(600))
 
 
 def _cost(item: pytest.Item) -> int:
     folder = Path(str(item.fspath)).relative_to(item.config.rootpath / "tests").parts[0]
-    return {"integration": 1, "acceptance": 2, "benchmarks": 3, "planted": 4, "campaigns": 5}.get(folder, 0)
+    return {"integration": 1, "acceptance": 2, "e2e": 2, "benchmarks": 3, "planted": 4, "campaigns": 5}.get(folder, 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

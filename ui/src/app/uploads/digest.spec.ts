@@ -1,0 +1,28 @@
+import { digestOf, digestOfBytes, digestOfStream } from './digest';
+
+const ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+const bytes = new TextEncoder().encode('abc');
+
+describe('the SHA-256', () => {
+  it('of a known text is the known one, however it comes', async () => {
+    expect(digestOfBytes(bytes)).toBe(ABC);
+    expect(await digestOf(new Blob([bytes]), () => undefined, new AbortController().signal)).toBe(ABC);
+    const body = new ReadableStream<Uint8Array>({
+      start(stream) {
+        for (const byte of bytes) stream.enqueue(Uint8Array.of(byte));
+        stream.close();
+      },
+    });
+    expect(await digestOfStream(body, () => undefined)).toBe(ABC);
+  });
+
+  it('of a large file is read in pieces and told as it goes', async () => {
+    const told: number[] = [];
+    await digestOf(new Blob([new Uint8Array(2_500_000)]), (done) => told.push(done), new AbortController().signal);
+    expect(told).toEqual([1_048_576, 2_097_152, 2_500_000]);
+  });
+
+  it('stops when it is cancelled', async () => {
+    await expect(digestOf(new Blob([bytes]), () => undefined, AbortSignal.abort())).rejects.toThrow();
+  });
+});

@@ -1,0 +1,135 @@
+import { provideZonelessChangeDetection } from '@angular/core';
+import { TestBed } from '@angular/core/testing';
+import { FETCH } from '../api/archive';
+import { local, unreachable } from '../api/problem';
+import { Session } from '../session/session';
+import { REST } from './courier';
+import { SEND, type Parcel } from './sender';
+import type { Stage } from './upload';
+import { Uploads } from './uploads';
+
+const DONE = { operation_id: 'op', kind: 'upload', state: 'succeeded', step: 'done', document_id: 'doc', started_at: '', steps: [] };
+const REFUSED = { type: 't', title: 'Refused', status: 415, detail: 'no', code: 'type_refused' };
+
+/** An archive that answers what it is given: announcements are counted, streams are taken one after the other. */
+class Double {
+  readonly keys: string[] = [];
+  readonly streams: (string | Error)[] = [];
+  readonly parcels: Parcel[] = [];
+  announceStatus = 201;
+  send: (parcel: Parcel) => Promise<void> = async () => undefined;
+
+  readonly fetch = async (request: Request): Promise<Response> => {
+    if (request.method === 'POST') {
+      this.keys.push(request.headers.get('idempotency-key') ?? '');
+      const body = this.announceStatus === 201 ? ticketed(this.keys.length) : { ...REFUSED, code: 'unauthenticated', status: 401 };
+      return Response.json(body, { status: this.announceStatus });
+    }
+    const stream = this.streams.shift() ?? told(DONE);
+    if (stream instanceof Error) throw stream;
+    return new Response(stream);
+  };
+}
+
+const ticketed = (number: number) => ({ operation_id: `op${number}`, document_id: 'doc', upload_url: 'http://agent/', ticket: 't' });
+const told = (operation: object) => `data: ${JSON.stringify(operation)}\n\n`;
+const file = (name = 'a.txt') => new File(['abc'], name, { type: 'text/plain' });
+
+describe('the queue of uploads', () => {
+  let double: Double;
+  let uploads: Uploads;
+
+  beforeEach(() => {
+    double = new Double();
+    const send = (parcel: Parcel) => (double.parcels.push(parcel), double.send(parcel));
+    const providers = [
+      provideZonelessChangeDetection(),
+      { provide: FETCH, useValue: double.fetch },
+      { provide: SEND, useValue: send },
+      { provide: REST, useValue: () => Promise.resolve() },
+    ];
+    TestBed.configureTestingModule({ providers });
+    uploads = TestBed.inject(Uploads);
+  });
+
+  const stages = () => uploads.list().map((upload) => upload.stage);
+  const until = (...wanted: Stage[]) => vi.waitFor(() => expect(stages()).toEqual(wanted));
+
+  it('brings a file in and tells when it is found', async () => {
+    uploads.add([file()]);
+    await until('found');
+    expect(uploads.list()[0]).toMatchObject({ operationId: 'op1', documentId: 'doc', problem: undefined });
+    expect(double.parcels[0]?.ticketed.ticket).toBe('t');
+  });
+
+  it('sends two at a time, and the next when one is stored', async () => {
+    const open: (() => void)[] = [];
+    double.send = () => new Promise((resolve) => open.push(resolve));
+    uploads.add([file('1'), file('2'), file('3')]);
+    await until('sending', 'sending', 'waiting');
+    open[0]?.();
+    await until('found', 'sending', 'sending');
+  });
+
+  it('stops a paused file, says nothing more of it, and sends it again with the same ticket', async () => {
+    double.send = ({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new DOMException('x', 'AbortError'))));
+    uploads.add([file()]);
+    await until('sending');
+    uploads.pause(uploads.list()[0]!.id);
+    await until('paused');
+    double.send = async () => undefined;
+    uploads.resume(uploads.list()[0]!.id);
+    await until('found');
+    expect([double.keys.length, double.parcels.length]).toEqual([1, 2]);
+  });
+
+  it('tries again by itself while nobody answers, and says so', async () => {
+    let tries = 0;
+    double.send = async () => {
+      if (++tries < 3) throw unreachable();
+    };
+    uploads.add([file()]);
+    await until('found');
+    expect([tries, double.keys.length]).toEqual([3, 1]);
+  });
+
+  it('shows a refusal, and begins anew with another request when told to', async () => {
+    double.send = async () => {
+      throw local('type_refused', 'Refused', 'no');
+    };
+    uploads.add([file()]);
+    await until('failed');
+    expect(uploads.list()[0]?.problem?.code).toBe('type_refused');
+    double.send = async () => undefined;
+    uploads.retry(uploads.list()[0]!.id);
+    await until('found');
+    expect(new Set(double.keys).size).toBe(2);
+  });
+
+  it('follows an operation through streams that end or break', async () => {
+    double.streams.push(told({ ...DONE, state: 'running', step: 'text' }), new TypeError('network'), told(DONE));
+    uploads.add([file()]);
+    await until('found');
+  });
+
+  it('waits for who must sign in, and goes on afterwards', async () => {
+    double.announceStatus = 401;
+    uploads.add([file()]);
+    await vi.waitFor(() => expect(uploads.list()[0]?.lost).toBe(true));
+    double.announceStatus = 201;
+    TestBed.inject(Session).begin(`a.${btoa('{"exp":99999999999}')}.b`);
+    TestBed.tick();
+    await until('found');
+  });
+
+  it('lets go of what is over, and not of what is under way', async () => {
+    uploads.add([file()]);
+    const id = uploads.list()[0]!.id;
+    uploads.remove(id);
+    expect(uploads.list().length).toBe(1);
+    await until('found');
+    uploads.clear();
+    expect(uploads.list()).toEqual([]);
+  });
+});
