@@ -29,9 +29,9 @@ def documents(stack: Stack) -> list[str]:
             body = f"враждебный документ {number} {hostile}".encode()
             fields: dict[str, Any] = {
                 "title": f"враждебный {hostile}",
-                "tags": [hostile[:60]],
-                "custom": {hostile[:60]: hostile},
-                "document_class": hostile[:60],
+                "tags": [hostile[:30]],
+                "custom": {hostile[:30]: hostile},
+                "document_class": hostile[:30],
             }
             answer = archive.announce(f"{hostile[:80].replace('/', '_')}.txt", len(body), **fields)
             assert answer.status_code == 201, answer.text

@@ -38,8 +38,8 @@ export class Archive {
 
   async signIn(username: string, password: string): Promise<void> {
     const body = { grant_type: 'password' as const, username, password };
-    const bodySerializer = () => new URLSearchParams(body);
-    const found = await this.answer(this.client.POST('/api/v1/auth/token', { body, bodySerializer }));
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const found = await this.answer(this.client.POST('/api/v1/auth/token', { body, headers }));
     this.session.begin(found.access_token);
   }
 
