@@ -42,14 +42,15 @@ def test_no_page_has_a_serious_fault_or_runs_over_its_edge(
 ) -> None:
     inside.page.set_viewport_size(WIDE if width == "wide" else NARROW)
     inside.page.evaluate("(theme) => localStorage.setItem('artstore.theme', theme)", theme)
-    faults: dict[str, list[str]] = {}
+    faults: list[str] = []
     for number, path in enumerate(pages):
         inside.open(path)
         inside.page.wait_for_load_state("networkidle")
         inside.page.screenshot(path=tmp_path / f"{number}-{width}-{theme}.png", full_page=True)
         over = inside.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        faults[path] = inside.faults() + ([f"{over} pixels over the edge"] if over > 0 else [])
-    assert {path: found for path, found in faults.items() if found} == {}
+        faults += [f"{path}: {fault}" for fault in inside.faults()]
+        faults += [f"{path}: {over} pixels over the edge"] if over > 0 else []
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
