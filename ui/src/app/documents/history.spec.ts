@@ -22,6 +22,12 @@ describe('the trail of a document', () => {
     expect(trailOf([event('a', 1, 'unknown')])[0]).toMatchObject({ cause: null, isByOperation: false });
   });
 
+  it('tells where an operation has come to, and nothing where it does not say', () => {
+    const advanced = { ...event('a', 1, null), payload: { step: 'content' } };
+    expect(trailOf([advanced, event('b', 2, null)]).map((happening) => happening.step)).toEqual(['content', null]);
+    expect(trailOf([{ ...advanced, payload: { step: 5 } }])[0]?.step).toBeNull();
+  });
+
   it('knows the operations behind it', () => {
     expect(operationsOf([event('a', 1, null), event('b', 2, null)])).toEqual(['op']);
     expect(nameOf('plain')).toBe('plain');

@@ -1,10 +1,11 @@
 // The trail of a document: its events and those of the operations behind them, in their order, each with its cause.
 import type { ArchiveEvent } from '../api/archive';
 
-/** `cause`: the type of the event it follows from, or the operation when that is its cause. */
+/** `step`: where an operation has come to, for its own events; `cause`: the type of the event it follows from, or the operation when that is its cause. */
 export interface Happening {
   readonly event: ArchiveEvent;
   readonly name: string;
+  readonly step: string | null;
   readonly cause: string | null;
   readonly isByOperation: boolean;
 }
@@ -22,6 +23,7 @@ export function trailOf(events: readonly ArchiveEvent[]): Happening[] {
     return {
       event,
       name: nameOf(event.type),
+      step: stepOf(event),
       cause: cause === undefined || cause === event ? null : nameOf(cause.type),
       isByOperation: cause === undefined && event.causation_id === event.correlation_id,
     };
@@ -31,6 +33,11 @@ export function trailOf(events: readonly ArchiveEvent[]): Happening[] {
 /** The operations that the events belong to, each once. */
 export function operationsOf(events: readonly ArchiveEvent[]): string[] {
   return [...new Set(events.map((event) => event.correlation_id))];
+}
+
+function stepOf(event: ArchiveEvent): string | null {
+  const step = event.payload['step'];
+  return typeof step === 'string' ? step : null;
 }
 
 function inOrder(one: ArchiveEvent, other: ArchiveEvent): number {
