@@ -17,18 +17,29 @@ async def positions(pool: asyncpg.Pool, schema: str, view: str) -> dict[Partitio
 
 
 async def advance(
-    connection: asyncpg.Connection, schema: str, view: str, partition: Partition, offsets: tuple[int, int]
+    connection: asyncpg.Connection, schema: str, view: str, moves: Mapping[Partition, tuple[int, int]]
 ) -> bool:
-    """Move a view from the first of `offsets` to the second; False, and nothing moved, when it stands elsewhere.
+    """Move a view in each partition from one offset to another; False, and nothing moved, when it stands elsewhere.
 
-    The transaction need not wait for the disk: rows and position are lost together, and read again.
+    The transaction need not wait for the disk: rows and position are lost together, and read again. All who write a
+    view lock its positions in one order, so that none of them waits for another that waits for it.
     """
     statement = f"""
-        UPDATE {schema}.position SET next_offset = $5
-        WHERE view = $1 AND topic = $2 AND partition = $3 AND next_offset = $4
+        WITH wanted (topic, partition, first, next) AS (
+            SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[])
+        ), held AS (
+            SELECT topic, partition, wanted.next
+            FROM {schema}.position JOIN wanted USING (topic, partition)
+            WHERE view = $1 AND next_offset = wanted.first
+            ORDER BY topic, partition FOR UPDATE OF position
+        )
+        UPDATE {schema}.position AS position SET next_offset = held.next FROM held
+        WHERE position.view = $1 AND position.topic = held.topic AND position.partition = held.partition
+            AND (SELECT count(*) FROM held) = $6
         RETURNING set_config('synchronous_commit', 'off', true)
     """  # noqa: S608 - schema names are ours
-    return await connection.fetchval(statement, view, *partition, *offsets) is not None
+    columns = zip(*((topic, number, first, next_) for (topic, number), (first, next_) in moves.items()), strict=True)
+    return bool(await connection.fetch(statement, view, *map(list, columns), len(moves)))
 
 
 async def place(connection: asyncpg.Connection, schema: str, view: str, offsets: Mapping[Partition, int]) -> None:

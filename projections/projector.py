@@ -85,14 +85,14 @@ class Projector:
             polled: Mapping[TopicPartition, list[ConsumerRecord]] = await reader.getmany(
                 timeout_ms=QUIET_MILLISECONDS, max_records=self._records_at_once
             )
-        for found, records in polled.items():
-            partition = (found.topic, found.partition)
-            batch = Batch(partition, self.progress.stored[partition], records)
-            self._ground.metrics.records_read.labels(found.topic).inc(len(records))
-            if not await self._writer.write(batch):
-                # Another writer was here, or the views were swapped: go on where the database says.
-                await self._seek(reader)
-                return
+        batches = [self._batch((found.topic, found.partition), records) for found, records in polled.items()]
+        # Where another writer was here, or the views were swapped: go on where the database says.
+        if batches and not await self._writer.write_together(batches):
+            await self._seek(reader)
+
+    def _batch(self, partition: Partition, records: Sequence[ConsumerRecord]) -> Batch:
+        self._ground.metrics.records_read.labels(partition[0]).inc(len(records))
+        return Batch(partition, self.progress.stored[partition], records)
 
     async def _note(self, batch: Batch, rows: Sequence[Row]) -> None:
         self.progress.move(batch.partition, batch.end)
@@ -111,12 +111,17 @@ class Projector:
         self._ground.metrics.view_lag_records.labels(self.view.name).set(self.progress.behind)
 
     async def _look(self, reader: AIOKafkaConsumer) -> None:
-        """Ask for the ends of the log: how far the view is behind, and whether anybody answers at all."""
+        """Ask for the ends of the log: how far the view is behind, and whether anybody answers at all.
+
+        And whether the view still stands where it was left: after a swap of the views nothing else may come to tell.
+        """
         with log_errors():
             ends = await reader.end_offsets(reader.assignment())
         if not ends:
             raise LogUnavailable
         self.progress.saw(_plain(ends))
+        if await positions(self._ground.pool, self._ground.schema, self.view.name) != self.progress.stored:
+            await self._seek(reader)
         self._ground.metrics.view_lag_records.labels(self.view.name).set(self.progress.behind)
 
 

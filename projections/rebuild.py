@@ -137,7 +137,10 @@ async def _alone(pool: asyncpg.Pool) -> AsyncIterator[None]:
     async with translated_errors(), pool.acquire() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", REBUILD_LOCK):
             raise Busy("Another rebuild is running. Wait for its end.")
-        yield
+        try:
+            yield
+        finally:
+            await connection.reset()
 
 
 async def _begin(pool: asyncpg.Pool, source: Source) -> None:
@@ -232,6 +235,7 @@ async def _index_view(work: Work, view: View, source: Source) -> None:
             await make_indexes(connection, NEXT, view)
         for table in view.tables:
             await connection.execute(f"ANALYZE {NEXT}.{table.name}")
+        await connection.reset()
 
 
 async def _catch_up(work: Work) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -31,6 +31,7 @@ _POISON = (
     RecursionError,
 )
 
+Part = tuple[Batch, Folded]
 Put = Callable[[asyncpg.Connection, str, View, Sequence[Row]], Awaitable[int]]
 Written = Callable[[Batch, Sequence[Row]], Awaitable[None]]
 
@@ -68,50 +69,65 @@ class BatchWriter:
     async def write(self, batch: Batch, folded: Folded | None = None) -> bool:
         """Write the batch; False when the view does not stand where it begins. `folded` is what the view made of it."""
         folded = fold_batch(self.view, batch) if folded is None else folded
-        if folded.letters:
-            await self._ground.letters.put(folded.letters)
-        try:
-            return await self._commit(batch, folded)
-        except _POISON as error:
-            return await self._isolate(batch, error)
+        return await self._write([(batch, folded)])
 
-    async def _isolate(self, batch: Batch, error: BaseException) -> bool:
-        """Write half by half, so that a record that PostgreSQL cannot take does not stop the others."""
+    async def write_together(self, batches: Sequence[Batch]) -> bool:
+        """Write batches of different partitions in one transaction; False when the view does not stand at all of them.
+
+        What was read at once is written at once: under load a transaction for each partition costs more than its rows.
+        """
+        return await self._write([(batch, fold_batch(self.view, batch)) for batch in batches])
+
+    async def _write(self, parts: Sequence[Part]) -> bool:
+        letters = [letter for _, folded in parts for letter in folded.letters]
+        if letters:
+            await self._ground.letters.put(letters)
+        try:
+            return await self._commit(parts)
+        except _POISON as error:
+            return await self._isolate([batch for batch, _ in parts], error)
+
+    async def _isolate(self, batches: Sequence[Batch], error: BaseException) -> bool:
+        """Write one by one, then half by half: a record that PostgreSQL cannot take does not stop the others."""
+        batch, *others = batches
+        if others:
+            return all([await self.write(each) for each in batches])
         if len(batch.records) > 1:
             first, second = batch.halves()
             return await self.write(first) and await self.write(second)
         reason = UndecodableRecord(f"The database does not take its rows: {type(error).__name__} {error}")
         await self._ground.letters.put([dead_letter(batch.records[0], reason, group_of(self.view))])
-        return await self._commit(batch, Folded((), (), ()))
+        return await self._commit([(batch, Folded((), (), ()))])
 
-    async def _commit(self, batch: Batch, folded: Folded) -> bool:
+    async def _commit(self, parts: Sequence[Part]) -> bool:
         started, ground, view = time.monotonic(), self._ground, self.view
-        with self._spans(batch, folded):
+        rows = [row for _, folded in parts for row in folded.rows]
+        moves = {batch.partition: (batch.start, batch.end) for batch, _ in parts}
+        with contextlib.ExitStack() as spans:
+            for batch, folded in parts if self._traced else ():
+                self._begin_spans(spans, batch, folded)
             async with (
                 translated_errors(),
                 ground.pool.acquire(timeout=ACQUIRE_SECONDS) as connection,
                 connection.transaction(),
             ):
-                offsets = (batch.start, batch.end)
-                if not await advance(connection, ground.schema, view.name, batch.partition, offsets):
+                if not await advance(connection, ground.schema, view.name, moves):
                     return False
-                gaps = await self._put(connection, ground.schema, view, folded.rows)
+                gaps = await self._put(connection, ground.schema, view, rows)
         ground.metrics.view_gaps.inc(gaps)
-        ground.metrics.view_records.labels(view.name).inc(len(batch.records))
+        ground.metrics.view_records.labels(view.name).inc(sum(len(batch.records) for batch, _ in parts))
         ground.metrics.view_batch_seconds.labels(view.name).observe(time.monotonic() - started)
-        await self._written(batch, folded.rows)
+        for batch, folded in parts:
+            await self._written(batch, folded.rows)
         return True
 
-    @contextlib.contextmanager
-    def _spans(self, batch: Batch, folded: Folded) -> Iterator[None]:
+    def _begin_spans(self, spans: contextlib.ExitStack, batch: Batch, folded: Folded) -> None:
         topic, partition = batch.partition
-        with contextlib.ExitStack() as stack:
-            for offset, traceparent in folded.traces if self._traced else ():
-                told: dict[str, str | int] = {
-                    "artstore.view": self.view.name,
-                    "messaging.destination.name": topic,
-                    "messaging.destination.partition.id": str(partition),
-                    "messaging.kafka.offset": offset,
-                }
-                stack.enter_context(span("project", parent=traceparent, attributes=told))
-            yield
+        for offset, traceparent in folded.traces:
+            told: dict[str, str | int] = {
+                "artstore.view": self.view.name,
+                "messaging.destination.name": topic,
+                "messaging.destination.partition.id": str(partition),
+                "messaging.kafka.offset": offset,
+            }
+            spans.enter_context(span("project", parent=traceparent, attributes=told))

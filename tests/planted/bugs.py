@@ -213,6 +213,14 @@ BUGS = (
         ("tests/integration/test_projections_projector.py::test_a_crash_between_position_and_rows_leaves_neither",),
     ),
     Bug(
+        "a position moved although another stays",
+        "Of the partitions that are written together, some move while another writer has the others.",
+        "projections/position.py",
+        "AND (SELECT count(*) FROM held) = $6",
+        "AND $6 > 0",
+        ("tests/integration/test_projections_writing.py::test_nothing_is_written_when_the_view_stands_elsewhere",),
+    ),
+    Bug(
         "an upload's deadline ignored",
         "A client that never brings its bytes leaves its upload open for ever.",
         "stream_processors/sagas/upload.py",
