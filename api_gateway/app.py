@@ -88,6 +88,8 @@ def bare_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         responses={"default": {"model": Problem, "description": "A problem (RFC 9457)."}},
+        # `traced` puts one span around each request in every program: the framework's own would tell it twice.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for room in ROOMS:
         app.include_router(room.router)

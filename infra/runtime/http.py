@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from opentelemetry import trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.util.http import ExcludeList
 from starlette.requests import ClientDisconnect, Request
@@ -162,6 +163,10 @@ def _is_readable(name: bytes, value: bytes) -> bool:
     return True
 
 
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "unmatched"))
+
+
 class _AccessLog:
     def __init__(self, app: ASGIApp, metrics: Metrics | None) -> None:
         self._app = app
@@ -175,6 +180,9 @@ class _AccessLog:
 
         async def noting(message: Message) -> None:
             answer.note(message)
+            if message["type"] == "http.response.start":
+                # Only after the routing is known which of few names a request has; its path may hold any id.
+                trace.get_current_span().update_name(f"{scope['method']} {_route(scope)}")
             await send(message)
 
         started = time.monotonic()
@@ -184,7 +192,7 @@ class _AccessLog:
             self._tell(scope, answer, time.monotonic() - started)
 
     def _tell(self, scope: Scope, answer: _Answer, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = _route(scope)
         if self._metrics is not None:
             self._metrics.http_requests.labels(scope["method"], route, str(answer.status)).inc()
             self._metrics.http_request_seconds.labels(route).observe(seconds)

@@ -35,6 +35,10 @@ def test_one_trace_runs_from_the_request_to_the_projection(stack: Stack, archive
     commit = next(span for span in spans if span["name"] == "commit")
     assert [link["trace_id"] for link in commit["links"]] == [put_trace]
     assert any(span["name"] == "project" for span in spans)
+    told = [span["name"] for span in spans if span["parent_span_id"] == "00f067aa0ba902b7"]
+    of_the_gateway = [span["name"] for span in spans if span["program"] == "gateway"]
+    assert len(of_the_gateway) == len(told), "a request to the gateway is told by one span, not by several"
+    assert {"POST /api/v1/uploads"} <= set(told) <= {"POST /api/v1/uploads", "GET /api/v1/operations/{operation_id}"}
 
 
 def test_the_logs_carry_the_trace_and_no_secret(stack: Stack, archive: Archive) -> None:
