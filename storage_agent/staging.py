@@ -73,8 +73,7 @@ class StagingFile:
         """Make the body durable; fewer bytes than announced are not an error here, the commit decides."""
         async with self._lock:
             self._require_open()
-            await self._flush()
-            await self._stagings.gate.call(self._seal)
+            await self._stagings.gate.call(self._seal, self._gathered())
             return Staged(self.path, self.received, self._digest.hexdigest())
 
     async def discard(self) -> None:
@@ -105,23 +104,28 @@ class StagingFile:
             raise Stopping("The upload's file is closed. Send it again with the same ticket.")
 
     async def _flush(self) -> None:
-        if self._buffer:
-            chunk, self._buffer = bytes(self._buffer), bytearray()
-            await self._stagings.gate.call(self._append, chunk)
+        await self._stagings.gate.call(self._append, self._gathered())
+
+    def _gathered(self) -> bytes:
+        chunk, self._buffer = bytes(self._buffer), bytearray()
+        return chunk
 
     def _append(self, chunk: bytes) -> None:
         with self._at_work:
-            if self._handle is None:
-                return
-            self._stagings.disk.write(self._handle, chunk, self._written)
-            self._digest.update(chunk)
-            self._written += len(chunk)
-            if self._written - self._synced >= SYNC_BYTES:
+            self._put(chunk)
+            if self._handle is not None and self._written - self._synced >= SYNC_BYTES:
                 self._stagings.disk.sync(self._handle)
                 self._synced = self._written
 
-    def _seal(self) -> None:
+    def _put(self, chunk: bytes) -> None:
+        if chunk and self._handle is not None:
+            self._stagings.disk.write(self._handle, chunk, self._written)
+            self._digest.update(chunk)
+            self._written += len(chunk)
+
+    def _seal(self, chunk: bytes) -> None:
         with self._at_work:
+            self._put(chunk)
             if self._handle is not None:
                 self._stagings.disk.sync(self._handle)
             self._close()
