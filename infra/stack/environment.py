@@ -13,6 +13,10 @@ from infra.stack.passwords import PASSWORD
 from infra.stack.ports import LOOPBACK, kept_ports
 from infra.stack.shell import clean_environment
 
+# What the first start is given, the administrator's password among it, is for the one program that makes the account.
+BOOTSTRAP = "ARTSTORE_BOOTSTRAP__"
+BOOTSTRAPPING = "gateway"
+
 
 def stack_environment(settings: Settings) -> dict[str, str]:
     """Return the addresses of the servers as ARTSTORE_* variables: the given ones, else those of this home's servers.
@@ -53,7 +57,10 @@ def resolve_settings(env: Mapping[str, str] | None = None) -> Settings:
 
 def program_environment(name: str, settings: Settings, caller: Mapping[str, str]) -> dict[str, str]:
     """Return the whole environment of the program `name`."""
-    return {**clean_environment(caller), **stack_environment(settings), **_own(name, settings)}
+    given = clean_environment(caller)
+    if name != BOOTSTRAPPING:
+        given = {key: value for key, value in given.items() if not key.startswith(BOOTSTRAP)}
+    return {**given, **stack_environment(settings), **_own(name, settings)}
 
 
 def _own(name: str, settings: Settings) -> dict[str, str]:

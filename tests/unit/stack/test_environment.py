@@ -5,7 +5,7 @@ from pathlib import Path
 from infra.runtime.settings import load_settings
 from infra.stack.environment import program_environment, program_url, resolve_settings, stack_environment
 from infra.stack.layout import Layout
-from infra.stack.model import COMPONENTS
+from infra.stack.model import COMPONENTS, Kind
 from infra.stack.passwords import PASSWORD, kept_password
 from infra.stack.plan import Provider, launch_of, plan
 from infra.stack.ports import keep_ports
@@ -62,6 +62,15 @@ def test_servers_see_none_of_our_settings_and_nobody_sees_the_callers_secrets() 
     assert "CLOUD_TOKEN" not in clean_environment(caller)
     assert clean_environment(caller)["ARTSTORE_BOOTSTRAP__ADMIN_PASSWORD"] == "x"
     assert {"ARTSTORE_BOOTSTRAP__ADMIN_PASSWORD", "JAVA_TOOL_OPTIONS"}.isdisjoint(server_environment(caller))
+
+
+def test_the_administrators_password_reaches_the_program_that_makes_the_account_and_no_other(tmp_path: Path) -> None:
+    env = {**a_home(tmp_path), "ARTSTORE_BOOTSTRAP__ADMIN_PASSWORD": "a password"}
+    settings = load_settings(env)
+    programs = [component.name for component in COMPONENTS if component.kind is Kind.PROGRAM]
+    variables = {name: program_environment(name, settings, env) for name in programs}
+    assert {name for name, given in variables.items() if "a password" in given.values()} == {"gateway"}
+    assert load_settings(variables["gateway"]).bootstrap.admin_password is not None
 
 
 def test_a_plan_shows_addresses_without_passwords(tmp_path: Path) -> None:
