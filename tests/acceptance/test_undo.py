@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -172,20 +173,31 @@ async def test_commits_and_abandons_at_the_same_moment_end_one_way_or_the_other(
 def _turn(stack: Stack, archive: Archive, mode: Mode) -> None:
     stack.stop("agent-vault")
     stack.set_mode("vault", mode)
-    stack.artstore("up")
-    eventually(lambda: _mode(archive) == mode, 30, "the gateway has not learnt the mode")
+    stack.start_again("agent-vault")
+    eventually(lambda: _mode(archive) == mode, 60, "the gateway has not learnt the mode")
+
+
+@contextmanager
+def _deadlines_held(stack: Stack) -> Iterator[None]:
+    """Let no deadline take effect in the block, however long it lasts: nobody is there who looks for them."""
+    stack.stop("processor")
+    try:
+        yield
+    finally:
+        stack.start_again("processor")
 
 
 def test_an_element_that_turned_read_only_refuses_the_ticket_it_was_written_for(stack: Stack, archive: Archive) -> None:
     upload = archive.announce("too-late.txt", 5, element_id="vault").json()
     try:
-        _turn(stack, archive, Mode.READ_ONLY)
-        refused = archive.put(upload, b"bytes")
-        assert refused.status_code in {409, 423}
-        assert refused.headers["Content-Type"].startswith(PROBLEM)
-        assert refused.json()["code"] in {"mode_forbids", "stale_epoch"}
-        placed = archive.announce("other.txt", 5, element_id="vault")
-        assert (placed.status_code, placed.json()["code"]) == (409, "element_unavailable")
+        with _deadlines_held(stack):
+            _turn(stack, archive, Mode.READ_ONLY)
+            refused = archive.put(upload, b"bytes")
+            assert refused.status_code in {409, 423}
+            assert refused.headers["Content-Type"].startswith(PROBLEM)
+            assert refused.json()["code"] in {"mode_forbids", "stale_epoch"}
+            placed = archive.announce("other.txt", 5, element_id="vault")
+            assert (placed.status_code, placed.json()["code"]) == (409, "element_unavailable")
         operation = archive.finished(upload["operation_id"], DEADLINE_SECONDS)
         assert (operation["state"], operation["problem"]["code"]) == ("failed", "upload_abandoned")
         _assert_nothing_is_left(stack, archive, upload)

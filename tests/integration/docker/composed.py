@@ -126,6 +126,10 @@ class Containers(Stack):
     def stop(self, program: str) -> None:
         self.composed("stop", program)
 
+    def start_again(self, program: str) -> None:
+        self.composed("start", program)
+        self.await_ready(program, seconds=READY_SECONDS)
+
     def status(self) -> dict[str, dict[str, Any]]:
         """Return each container's pid on this machine and its state: `ready` when the engine found it healthy."""
         rows = {}
