@@ -9,13 +9,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.runtime.kafka import check_topics
-from infra.stack.layout import Layout
-from infra.stack.supervisor import find_supervisor
+from schemas.events import DocumentCommitted
+from schemas.ticket import UploadTicket
 from schemas.topics import BY_NAME, DOCUMENT_EVENT, TOPICS
 from tests.archive import JSON, Archive
 from tests.campaigns.evidence import Entry, read_log
+from tests.integration.agent_program import Agent, about, an_agent
 from tests.outages import Outage, away
-from tests.stacks import SERVERS, Stack
+from tests.stacks import SERVERS, Stack, running_stack
 from tests.truth import verify
 
 BATCH_HEAD = struct.Struct(">qi")  # base offset, and the length of what follows (Kafka's record batch, version 2)
@@ -66,12 +67,12 @@ async def test_acknowledged_events_that_the_log_has_lost_are_told_again_in_order
         stack.await_ready(*SERVERS.split(","))
         assert ids(facts(await read_log(servers))) == ids(kept)
 
-        _start(stack, "projector")
+        stack.start_again("projector")
         documents = [upload["document_id"] for upload in uploads]
         assert [archive.get(f"/documents/{document}").status_code for document in documents] == [404] * len(uploads)
         assert archive.get(f"/documents/{earlier['document_id']}").status_code == 200
 
-        _start(stack, "agent-hot")
+        stack.start_again("agent-hot")
         assert "log_has_lost_events" in (stack.home / "log" / "agent-hot.log").read_text(encoding="utf-8")
         for upload in uploads:
             assert archive.finished(upload["operation_id"], 90)["state"] == "succeeded"
@@ -84,6 +85,34 @@ async def test_acknowledged_events_that_the_log_has_lost_are_told_again_in_order
     assert stack.artstore("diff").stdout == ""
 
 
+async def test_an_agent_alone_tells_a_log_that_was_cut_what_it_has_lost(tmp_path: Path) -> None:
+    with running_stack(tmp_path / "log", ARTSTORE_STACK__SERVICES="kafka") as log:
+        servers = log.settings.kafka.required_servers()
+        async with an_agent(tmp_path / "agent", log.settings.kafka) as agent:
+            kept = await _stored(agent, b"kept")
+            there = facts(await read_log(servers))
+            lost = [await _stored(agent, b"lost") for _ in range(3)]
+            before = facts(await read_log(servers))
+            assert agent.end() == 0
+            with away(log, "kafka", Outage.KILLED):
+                cut(log.home / "kafka" / "data", {one.partition: one.offset + 1 for one in there})
+            log.await_ready("kafka")
+            assert ids(facts(await read_log(servers))) == ids(there)
+            await agent.start()
+            for ticket in lost:
+                await agent.await_told(DocumentCommitted, about(ticket))
+        after = facts(await read_log(servers))
+    for ticket in (kept, *lost):
+        assert once(of(after, ticket.document_id)) == once(of(before, ticket.document_id))
+
+
+async def _stored(agent: Agent, data: bytes) -> UploadTicket:
+    ticket = agent.ticket(data, "a.txt")
+    assert (await agent.put(ticket, data)).status_code == 200
+    await agent.await_told(DocumentCommitted, about(ticket))
+    return ticket
+
+
 async def _told_whole(servers: str, uploads: Sequence[JSON]) -> list[Entry]:
     """Return the facts as soon as each document's text, the last fact about it, is among them."""
     for _ in range(100):
@@ -91,13 +120,6 @@ async def _told_whole(servers: str, uploads: Sequence[JSON]) -> list[Entry]:
         if all(len(of(found, upload["document_id"])) == 2 for upload in uploads):
             return found
     raise AssertionError("the facts about the documents do not come")
-
-
-def _start(stack: Stack, program: str) -> None:
-    supervisor = find_supervisor(Layout(stack.home))
-    assert supervisor is not None
-    supervisor.start(program)
-    stack.await_ready(program)
 
 
 def facts(log: Sequence[Entry]) -> list[Entry]:

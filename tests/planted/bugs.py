@@ -1,5 +1,6 @@
 """The planted bugs: one wrong line each, what it would cost, and the tests that notice."""
 
+from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
 
 AGENT = "tests/unit/storage_agent"
@@ -15,6 +16,7 @@ GUARD = "tests/unit/stream_processors/test_guard.py"
 FOLD = "tests/unit/stream_processors/test_fold.py"
 
 BUGS = (
+    *LOG_BUGS,
     Bug(
         "answer before the journal is synced",
         "A commit is told before the drive has it: a power cut takes back a document that was promised.",
