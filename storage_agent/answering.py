@@ -15,7 +15,7 @@ from storage_agent import facts
 from storage_agent.commitment import abandoned_entry, stored
 from storage_agent.entries import Abandoned, Command, Passed, Replied, StoredPosition
 from storage_agent.holdings import Holdings
-from storage_agent.ledger import AbandonedAnswer, RefusedAnswer
+from storage_agent.ledger import AbandonedAnswer, CommittedAnswer, RefusedAnswer
 from storage_agent.parts import Parts
 
 
@@ -95,6 +95,9 @@ class Answering:
             return self._replied(command.meta.event_id, command.document_id, (), traceparent)
         if reply is not None:
             return self._replied(command.meta.event_id, command.document_id, (reply,), traceparent)
+        if isinstance(answer, CommittedAnswer):
+            # Its files were taken away by hand. The saga waits for the commit's own reply, which the outbox has.
+            return self._replied(command.meta.event_id, command.document_id, (), traceparent)
         note = memory.notes.get(command.ticket_id)
         last_refusal = None if note is None else note.problem
         return abandoned_entry(command, last_refusal, self._parts.identity, now, traceparent)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from producers.publisher import Publisher
 from schemas.api.uploads import Receipt
 from schemas.envelope import Position, Received
-from schemas.errors import Busy, InsufficientStorage, TypeRefused, UploadConflict
+from schemas.errors import BodyDamaged, Busy, InsufficientStorage, TypeRefused, UploadConflict
 from schemas.events import TextExtracted, TextUnavailable
 from schemas.replies import TextFinished
 from schemas.ticket import UploadTicket
@@ -18,6 +18,7 @@ from storage_agent.entries import Committed, Materialised, Note
 from storage_agent.holdings import Holdings, StoredDocument
 from storage_agent.ledger import CommittedAnswer, expiry
 from storage_agent.parts import Parts
+from storage_agent.placing import tell_missing
 from storage_agent.retelling import Log, Retelling
 from storage_agent.staging import Staged, StagingFile
 
@@ -178,18 +179,26 @@ class Documents:
         return committed
 
     async def _put_in_place(self, committed: Committed) -> None:
-        """Make the files durable in their place, then let the outbox tell. Past the commit point nothing goes back."""
-        try:
-            await self._parts.gate.call(self._parts.placer.place, committed)
-        except (InsufficientStorage, Busy):
-            await self._parts.gate.call(self._parts.reserve.drop)
-            try:
-                await self._parts.gate.call(self._parts.placer.place, committed)
-            except (InsufficientStorage, Busy) as error:
-                raise self._parts.gate.fail("A committed document cannot be put in place.") from error
+        """Make the files durable in their place, then let the outbox tell. Past the commit point nothing goes back.
+
+        BodyDamaged when somebody has taken the body out of `staging/` meanwhile; it is committed all the same.
+        """
+        is_there = await self._placed(committed)
         self._parts.memory.settle(committed.document_id, committed.version)
         self._parts.journal.append_lazily(Materialised(document_id=committed.document_id, version=committed.version))
         self.outbox.wake()
+        if not is_there:
+            raise BodyDamaged(tell_missing(committed))
+
+    async def _placed(self, committed: Committed) -> bool:
+        try:
+            return await self._parts.gate.call(self._parts.placer.place, committed)
+        except (InsufficientStorage, Busy):
+            await self._parts.gate.call(self._parts.reserve.drop)
+        try:
+            return await self._parts.gate.call(self._parts.placer.place, committed)
+        except (InsufficientStorage, Busy) as error:
+            raise self._parts.gate.fail("A committed document cannot be put in place.") from error
 
     async def _refuse(
         self, ticket: UploadTicket, error: TypeRefused, problem: Mapping[str, object], traceparent: str | None

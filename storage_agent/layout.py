@@ -48,9 +48,14 @@ class Folders:
         """Texts and previews: rebuildable, never needed for a restore."""
         return self.root / "derived"
 
+    @property
+    def quarantine(self) -> Path:
+        """What is not what it should be, kept for whoever looks into it; nothing is served from here."""
+        return self.root / "quarantine"
+
     def every(self) -> tuple[Path, ...]:
         """Return all folders that an element has from its first start on."""
-        return (self.staging, self.journal, self.derived, self.root / "trash", self.root / "quarantine")
+        return (self.staging, self.journal, self.derived, self.root / "trash", self.quarantine)
 
 
 def place_of(document_id: str, version: int, filename: str) -> Place:

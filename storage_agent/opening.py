@@ -21,7 +21,7 @@ from storage_agent.journal import Journal
 from storage_agent.layout import Folders
 from storage_agent.outbox import Outbox
 from storage_agent.parts import Parts
-from storage_agent.placing import Placer
+from storage_agent.placing import Placer, tell_missing
 from storage_agent.recovery import Recovered, recover
 from storage_agent.reserve import Reserve
 from storage_agent.staging import Stagings
@@ -35,7 +35,7 @@ async def open_documents(
 ) -> AsyncIterator[Documents]:
     """Hold the element in `root` for a block, recovered and writing; after an orderly end the plain files are complete.
 
-    ElementBusy when another agent holds it; SealBroken, JournalDamaged, BodyDamaged when it must not start.
+    ElementBusy when another agent holds it; SealBroken, JournalDamaged when it must not start.
     """
     disk = disk or LocalDisk()
     with hold_element(disk, root):
@@ -89,6 +89,8 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
 
 async def _catch_up(parts: Parts, recovered: Recovered) -> None:
     """Tell the journal what recovery has done, and the log that the element exists in this mode, once per epoch."""
+    for committed in recovered.missing:
+        tell_missing(committed)
     for materialised in recovered.redone:
         parts.journal.append_lazily(materialised)
     identity, announced = parts.identity, parts.memory.announced_epoch

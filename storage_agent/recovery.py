@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from storage_agent.entries import Carried, Materialised
+from storage_agent.entries import Carried, Committed, Materialised
 from storage_agent.files import Disk
 from storage_agent.journal import UNFINISHED, Tail, begin_segment, segment_names
 from storage_agent.layout import Folders
@@ -15,17 +15,19 @@ from storage_agent.segments import GENESIS, Scan, scan
 
 @dataclass(frozen=True)
 class Recovered:
-    """What is known after a recovery; `redone` is to be told to the journal."""
+    """What is known after a recovery; `redone` is to be told to the journal, `missing` to the operator."""
 
     memory: Memory
     tail: Tail
     redone: tuple[Materialised, ...]
+    missing: tuple[Committed, ...]
 
 
 def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
-    """Bring the element in order; JournalDamaged or BodyDamaged when that cannot be done without losing a commit.
+    """Bring the element in order; JournalDamaged when that cannot be done without losing a commit.
 
-    Afterwards every committed version has both files in place, and `staging/` is empty.
+    Afterwards every version whose commit was interrupted has both files in place, except those whose body is gone
+    (taken away by hand, or rotten): they are `missing`, and keep the element from nothing else. `staging/` is empty.
     """
     folders = Folders(root)
     _sweep_unfinished_segments(disk, folders.journal)
@@ -35,9 +37,11 @@ def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
         tail = _read(disk, folders.journal / names[-1], memory)
     else:
         tail = begin_segment(disk, folders.journal, 1, Carried(at=now, previous=GENESIS))
-    redone = _redo(disk, folders, memory)
+    interrupted = tuple(unsettled.committed for unsettled in memory.unsettled.values())
+    missing = _redo(disk, folders, memory, interrupted)
     _sweep_staging(disk, folders.staging)
-    return Recovered(memory, tail, redone)
+    redone = tuple(Materialised(document_id=each.document_id, version=each.version) for each in interrupted)
+    return Recovered(memory, tail, redone, missing)
 
 
 def _read(disk: Disk, path: Path, memory: Memory) -> Tail:
@@ -66,15 +70,15 @@ def _cut(disk: Disk, path: Path, size: int) -> None:
         disk.close(handle)
 
 
-def _redo(disk: Disk, folders: Folders, memory: Memory) -> tuple[Materialised, ...]:
+def _redo(disk: Disk, folders: Folders, memory: Memory, interrupted: tuple[Committed, ...]) -> tuple[Committed, ...]:
+    """Finish these commits; return those whose body is gone. They are settled too: nothing can bring it back."""
     placer = Placer(disk, folders)
-    redone = []
-    for unsettled in tuple(memory.unsettled.values()):
-        committed = unsettled.committed
-        placer.redo(committed)
+    missing = []
+    for committed in interrupted:
+        if not placer.redo(committed):
+            missing.append(committed)
         memory.settle(committed.document_id, committed.version)
-        redone.append(Materialised(document_id=committed.document_id, version=committed.version))
-    return tuple(redone)
+    return tuple(missing)
 
 
 def _sweep_staging(disk: Disk, staging: Path) -> None:

@@ -14,7 +14,7 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.telemetry import span
 from schemas.commands import ExtractText
 from schemas.envelope import Received
-from schemas.errors import Busy, Corrupted, DiskFailed, InsufficientStorage, Malformed
+from schemas.errors import BodyDamaged, Busy, Corrupted, DiskFailed, InsufficientStorage, Malformed
 from schemas.events import TextExtracted, TextUnavailable
 from storage_agent import extraction
 from storage_agent.derived import DerivedText, on_disk, open_scratch, open_to_read, put_in_place, text_path
@@ -129,6 +129,8 @@ class Texts:
         scratch = path.with_name(f".{path.name}.{command.meta.event_id}")
         try:
             return await extract_file(next(self._turns), media_type, found.body, path, scratch)
+        except BodyDamaged as damage:
+            return Extraction(reason=damage.code)
         except OSError as error:
             if error.errno in FULL:
                 return Extraction(reason="insufficient_storage")
@@ -144,8 +146,14 @@ class Texts:
 async def extract_file(  # noqa: PLR0913, PLR0917 - who works, on what, from where to where, how long
     extractor: Extractor, media_type: str, body: Path, path: Path, scratch: Path, wall_seconds: float = WALL_SECONDS
 ) -> Extraction:
-    """Extract the text of `body` into `path`, by way of `scratch` on the same file system. OSError from the disk."""
-    source = await on_disk(open_to_read, body)
+    """Extract the text of `body` into `path`, by way of `scratch` on the same file system.
+
+    BodyDamaged when the body has gone since it was found; OSError from the disk.
+    """
+    try:
+        source = await on_disk(open_to_read, body)
+    except FileNotFoundError as error:
+        raise BodyDamaged from error
     try:
         sink = await on_disk(open_scratch, scratch)
         try:

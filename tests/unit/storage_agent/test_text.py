@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from schemas.commands import ExtractText
 from schemas.envelope import Received
 from schemas.errors import Busy
 from schemas.events import TextExtracted, TextUnavailable
@@ -19,6 +20,7 @@ from storage_agent.charsets import decode as decode_text
 from storage_agent.derived import open_scratch, put_in_place, text_path
 from storage_agent.extraction import INPUT_BYTES, Undecodable, extract
 from storage_agent.files import LocalDisk
+from storage_agent.holdings import StoredDocument
 from storage_agent.text import Texts, extract_file
 from tests.agents import SECRET, Plane, a_plane, an_extract_text, an_extractor, path_of, sha256, some_bytes, told, until
 from tests.builders import NOW
@@ -181,6 +183,21 @@ async def test_a_process_that_is_late_is_ended(tmp_path: Path, plane: Plane) -> 
     assert not (tmp_path / "scratch").exists()
 
 
+async def test_a_body_taken_away_since_it_was_found_costs_its_text_and_not_the_agent(plane: Plane) -> None:
+    ticket = await plane.stored(b"words", "a.txt")
+    received = an_extract_text(ticket)
+    assert await plane.documents.accept_command(received)
+    texts = TakenMeanwhile(plane.documents, plane.root, plane.clock, plane.metrics)
+    try:
+        await texts.extract(received)
+    finally:
+        await texts.close()
+    fact, reply = [decode(record.value) for record in (await told(plane.documents, 5)).records][-2:]
+    assert isinstance(fact, TextUnavailable)
+    assert isinstance(reply, TextFinished)
+    assert (fact.reason, plane.documents.pending_commands()) == ("body_damaged", [])
+
+
 async def test_a_text_is_put_off_while_something_is_short_and_the_agent_lives_on(plane: Plane) -> None:
     ticket = await plane.stored(b"words", "a.txt")
     received = an_extract_text(ticket)
@@ -218,6 +235,16 @@ class ShortOfHandles(Texts):
         if self.times == 1:
             raise Busy
         await super().extract(received)
+
+
+class TakenMeanwhile(Texts):
+    """Somebody takes each body away once it is found."""
+
+    async def _found(self, command: ExtractText) -> StoredDocument | str:
+        found = await super()._found(command)
+        assert isinstance(found, StoredDocument)
+        found.body.unlink()
+        return found
 
 
 class NotingDisk(LocalDisk):

@@ -1,0 +1,136 @@
+"""Files taken away by hand around a kill: the element starts, says what is missing, and brings nothing back."""
+
+from pathlib import Path
+
+import pytest
+
+from producers.publisher import MemoryPublisher
+from schemas.errors import BodyDamaged
+from schemas.events import DocumentCommitted
+from schemas.registry import decode
+from schemas.replies import ContentCommitted
+from storage_agent.files import LocalDisk
+from tests.elements import a_ticket_for, an_abandon, an_element, put, relay_all
+from tests.taking import ATTR, BODY, BOTH, DAMAGED, forget_what_followed, take
+
+DATA = b"taken away"
+
+
+async def two_stored(root: Path) -> tuple[str, str]:
+    """Store a document that stays and one that will be taken; return their ids."""
+    ids = []
+    async with an_element(None, root) as documents:
+        for _ in range(2):
+            ticket = a_ticket_for(documents.identity, DATA)
+            await put(documents, ticket, DATA)
+            ids.append(str(ticket.document_id))
+    return ids[0], ids[1]
+
+
+async def killed_behind_the_commit(root: Path, what: str) -> tuple[str, str, Path, Path]:
+    """Store two, take the second, and be killed before the journal knows that its files were in place."""
+    async with an_element(None, root) as documents:
+        kept, taken = (a_ticket_for(documents.identity, DATA) for _ in range(2))
+        await put(documents, kept, DATA)
+        await put(documents, taken, DATA)
+        before = {path: path.read_bytes() for path in (root / "journal").glob("*.wal")}
+    for path in (root / "journal").glob("*.wal"):
+        path.unlink()
+    for path, data in before.items():
+        path.write_bytes(data)
+    forget_what_followed(root, taken.document_id)
+    return str(kept.document_id), str(taken.document_id), *take(root, taken.document_id, what)
+
+
+def documents_in(root: Path) -> dict[Path, bytes]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {path: path.read_bytes() for path in files if "journal" not in path.parts and path.parent != root}
+
+
+@pytest.mark.parametrize("what", [BODY, BOTH, DAMAGED])
+async def test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_missing_and_stops_nothing(
+    tmp_path: Path, what: str
+) -> None:
+    kept, taken, body, attr = await killed_behind_the_commit(tmp_path, what)
+    publisher = MemoryPublisher()
+    for _ in range(2):
+        async with an_element(None, tmp_path) as documents:
+            assert documents.find(kept, 1) is not None
+            with pytest.raises(BodyDamaged, match=f"{taken} is missing"):
+                documents.find(taken, 1)
+            await relay_all(documents, publisher)
+    told = [decode(record.value) for record in publisher.records]
+    facts = [message.meta.aggregate_id for message in told if isinstance(message, DocumentCommitted)]
+    assert facts == [kept, taken]
+    assert (attr.exists(), body.exists()) == (True, False)
+    assert (tmp_path / ("quarantine" if what == DAMAGED else "trash") / body.name).exists()
+    assert list((tmp_path / "staging").iterdir()) == []
+
+
+async def test_attributes_that_are_gone_before_their_commit_was_finished_are_written_again(tmp_path: Path) -> None:
+    _, taken, body, attr = await killed_behind_the_commit(tmp_path, ATTR)
+    async with an_element(None, tmp_path) as documents:
+        found = documents.find(taken, 1)
+    assert found is not None
+    assert (found.body.read_bytes(), found.body, found.attr) == (DATA, body, attr.read_bytes())
+
+
+@pytest.mark.parametrize("what", [BODY, ATTR, BOTH])
+async def test_what_is_taken_once_the_journal_knows_its_files_in_place_is_never_brought_back(
+    tmp_path: Path, what: str
+) -> None:
+    kept, taken = await two_stored(tmp_path)
+    take(tmp_path, taken, what)
+    before = documents_in(tmp_path)
+    for _ in range(2):
+        async with an_element(None, tmp_path) as documents:
+            assert documents.find(kept, 1) is not None
+            if what == BODY:
+                with pytest.raises(BodyDamaged, match=f"{taken} is missing"):
+                    documents.find(taken, 1)
+            else:
+                assert documents.find(taken, 1) is None
+        assert documents_in(tmp_path) == before
+
+
+class TakenFromStaging(LocalDisk):
+    """Somebody empties `staging/` between the commit point and the move into place."""
+
+    root: Path | None = None
+
+    def make_directory(self, path: Path) -> None:
+        super().make_directory(path)
+        if self.root is not None:
+            for staged in (self.root / "staging").iterdir():
+                staged.unlink()
+
+
+async def test_a_body_taken_out_of_staging_is_no_success_and_the_element_goes_on(tmp_path: Path) -> None:
+    disk, publisher = TakenFromStaging(), MemoryPublisher()
+    async with an_element(disk, tmp_path) as documents:
+        ticket = a_ticket_for(documents.identity, DATA)
+        disk.root = tmp_path
+        with pytest.raises(BodyDamaged, match="committed and gone"):
+            await put(documents, ticket, DATA)
+        disk.root = None
+        await put(documents, a_ticket_for(documents.identity, DATA), DATA)
+        await relay_all(documents, publisher)
+    assert sum(isinstance(decode(record.value), DocumentCommitted) for record in publisher.records) == 2
+    async with an_element(None, tmp_path) as documents:
+        with pytest.raises(BodyDamaged, match="is missing"):
+            documents.find(ticket.document_id, 1)
+
+
+async def test_an_upload_whose_files_were_taken_since_its_commit_is_not_given_up(tmp_path: Path) -> None:
+    async with an_element(None, tmp_path) as documents:
+        ticket = a_ticket_for(documents.identity, DATA)
+        receipt = await put(documents, ticket, DATA)
+        take(tmp_path, ticket.document_id, BOTH)
+        await documents.accept_command(an_abandon(ticket))
+        await documents.abandon(an_abandon(ticket))
+        assert documents.pending_commands() == []
+        assert documents.admit(ticket) == receipt
+        publisher = MemoryPublisher()
+        await relay_all(documents, publisher)
+    told = [type(decode(record.value)) for record in publisher.records]
+    assert told[-2:] == [DocumentCommitted, ContentCommitted]
