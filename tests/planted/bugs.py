@@ -13,7 +13,6 @@ EVENTS_OUT = "await _all(self._publisher.publish(stored.record) for stored in mo
 OUTPUTS_OUT = "await _all(self._one_after_another([as_record(o) for o in stored.event.outputs]) for stored in moved)\n"
 PROGRESS = "tests/unit/stream_processors/test_progress.py"
 GUARD = "tests/unit/stream_processors/test_guard.py"
-FOLD = "tests/unit/stream_processors/test_fold.py"
 
 BUGS = (
     *LOG_BUGS,
@@ -168,43 +167,6 @@ BUGS = (
             f"{PROGRESS}::test_records_behind_a_gap_are_read_again_from_where_it_begins",
             f"{PROGRESS}::test_every_record_that_is_there_is_taken_once_and_in_order",
         ),
-    ),
-    Bug(
-        "a newer release's event skipped",
-        "Sagas are decided without what a newer release has done with them.",
-        "stream_processors/fold.py",
-        "            if isinstance(error, UnknownSchema) and claims_to_be_ours(record):\n",
-        "            if isinstance(error, NotImplementedError):\n",
-        (f"{FOLD}::test_a_record_that_a_newer_release_wrote_stops_the_processor_which_says_where_it_stands",),
-    ),
-    Bug(
-        "a stranger stops all sagas",
-        "Five bytes on the saga topic, and no saga is decided any more.",
-        "stream_processors/fold.py",
-        "            if isinstance(error, UnknownSchema) and claims_to_be_ours(record):\n",
-        "            if isinstance(error, UnknownSchema):\n",
-        (f"{FOLD}::test_a_strangers_record_of_an_unknown_schema_becomes_a_dead_letter_and_stops_nothing",),
-    ),
-    Bug(
-        "a dead letter too large",
-        "A record that no dead letter has room for is tried again for ever, and nothing behind it is read.",
-        "schemas/dead_letters.py",
-        "    kept_value = value[: LETTER_BYTES_MAX - len(kept_key)]\n",
-        "    kept_value = value\n",
-        (
-            (
-                "tests/unit/schemas/test_dead_letters.py::"
-                "test_a_letter_that_would_be_larger_than_its_topic_allows_is_cut_and_says_so"
-            ),
-        ),
-    ),
-    Bug(
-        "a header's name stops a reader",
-        "A record whose header is named by bytes that are no text is met again at every start.",
-        "infra/runtime/kafka_records.py",
-        "            except UnicodeDecodeError:\n",
-        "            except NotImplementedError:\n",
-        ("tests/unit/runtime/test_kafka_records.py::test_a_header_name_of_any_bytes_hides_no_record",),
     ),
     Bug(
         "position without rows",
