@@ -6,6 +6,7 @@ from tests.planted.planting import Bug
 AGENT = "tests/unit/storage_agent"
 CRASHES = f"{AGENT}/test_crashes.py::test_a_power_cut_at_any_step_that_forgets_all_that_was_not_synced_loses_nothing"
 CRASHES += "_acknowledged"
+TAKEN = f"{AGENT}/test_taken_away.py"
 SECURITY = "tests/unit/runtime/test_security.py"
 SAGAS = "tests/sagas"
 BATCH_CRASHES = f"{SAGAS}/test_batches.py::test_a_crash_at_any_record_inside_a_batch_costs_nothing"
@@ -41,6 +42,22 @@ BUGS = (
         "        self.disk.sync_directory(directory)\n",
         "",
         (CRASHES,),
+    ),
+    Bug(
+        "damaged bytes left in place",
+        "What is not the document's content is served under its name after a crash.",
+        "storage_agent/placing.py",
+        "        if digest not in {None, committed.sha256}:\n",
+        "        if digest in {NotImplemented}:\n",
+        (f"{TAKEN}::test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_missing_and_stops_nothing",),
+    ),
+    Bug(
+        "one document shuts an element",
+        "An element whose operator took one file away does not open again, and nothing of it can be read.",
+        "storage_agent/recovery.py",
+        "            missing.append(committed)\n",
+        "            raise LookupError(committed.document_id)\n",
+        (f"{TAKEN}::test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_missing_and_stops_nothing",),
     ),
     Bug(
         "event before the files",
