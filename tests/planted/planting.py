@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("schemas", "producers", "stream_processors", "projections", "api_gateway", "storage_agent", "infra", "tests")
-RUN_SECONDS = 300
+RUN_SECONDS = 600
 SHOWN = 3000
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) (tests/\S+?::\w+(?:::\w+)?)(?=\[| |$)", re.MULTILINE)
 

@@ -13,7 +13,7 @@ from tests.planted.planting import ROOT, Bug, Ran, copy_tree, plant, run
 AT_ONCE = 2
 WITHOUT = "without"
 # A run ends by itself before this; the limit of every other test is too short for it on a machine that is busy.
-pytestmark = pytest.mark.timeout(700)
+pytestmark = pytest.mark.timeout(1300)
 GUARDS = sorted({guard for bug in BUGS for guard in bug.guards})
 Runs = dict[str, Future[Ran]]
 
