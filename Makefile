@@ -6,6 +6,8 @@ ROOMS := schemas producers stream_processors projections api_gateway storage_age
 # One wheel of the lock, faust-streaming, is not built for Linux on ARM; its sdist builds there without a compiler.
 BINARY := --only-binary :all: $(if $(filter aarch64 arm64,$(shell uname -sm)),$(if $(filter Linux,$(shell uname -s)),--no-binary faust-streaming))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# The fast tests; a plugin that none of them uses costs each process more than a second.
+FAST := -q -n 2 --dist worksteal -p no:schemathesis -m "not servers and not stack" tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py
 export PIP_REQUIRE_VIRTUALENV := 1
 
 .PHONY: help run stop test planted e2e ui client fire bench check image format clean
@@ -44,8 +46,9 @@ check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under 
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/lint-imports --no-cache > .import-linter.out || { cat .import-linter.out; exit 1; }; rm -f .import-linter.out
-	@$(BIN)/mypy $(ROOMS) ui tests
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py -m "not servers and not stack"
+	@$(BIN)/mypy $(ROOMS) ui tests > .mypy.out 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest $(FAST); tests=$$?; \
+	wait $$types; types=$$?; cat .mypy.out; rm -f .mypy.out; exit $$((tests ? tests : types))
 
 bench: $(VENV)/.dev ## measure ours beside raw programs: make bench ARGS="--rounds 1 --only latency"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -22,7 +22,7 @@ from tests.elements import an_element, faults, hours, relay_all
 from tests.killed_agent import body_of
 
 KILLS = 20
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
