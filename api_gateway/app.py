@@ -65,14 +65,14 @@ async def build(settings: Settings) -> AsyncIterator[Process]:
         yield _process(ground)
 
 
-def make_app(
-    parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = (), pages: Sequence[BaseRoute] = ()
-) -> ASGIApp:
-    """Return the HTTP interface over `parts`, and the user interface's `pages` beside it."""
+def make_app(parts: Parts, metrics: Metrics, operational: Sequence[BaseRoute] = (), ui: Ui | None = None) -> ASGIApp:
+    """Return the HTTP interface over `parts`, and the user interface beside it."""
     app = bare_app()
     app.state.parts = parts
     install_problem_handlers(app)
-    app.router.routes.extend((*operational, *pages))
+    app.router.routes.extend(operational)
+    if ui is not None:
+        ui.install(app)
     app.add_middleware(BoundedBodies)
     return traced(AtMost(app, REQUESTS_AT_ONCE), metrics)
 
@@ -131,10 +131,10 @@ def _process(ground: _Ground) -> Process:
     # Without the log nothing can be announced; whatever is known is read, found and fetched all the same.
     notes = {"kafka": lambda: kafka.ping(settings.kafka)}
     folder = built_ui()
-    pages = Ui(folder, parts.discovery).routes() if folder else ()
+    ui = Ui(folder, parts.discovery) if folder else None
     return Process(
         name=NAME,
-        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics, notes), pages),
+        app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics, notes), ui),
         host=settings.gateway.host,
         port=settings.gateway.port,
         tasks=(Task("keys", follower.run), Task("bootstrap", bootstrap.run)),

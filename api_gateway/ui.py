@@ -3,22 +3,28 @@
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from importlib.resources import files
 from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from api_gateway.discovery import Discovery
-from schemas.errors import Transient
+from infra.runtime.problems import problem_response
+from schemas.errors import NotFound, Transient
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 INDEX = "index.html"
+HTML = "text/html"
+# Below it programs ask, and are told of problems as programs are.
+API = "/api"
 NONCE = "NONCE-OF-THIS-ANSWER"
 # Addresses inside the interface: a reload or a link from outside begins at any of them.
 PAGES = (
@@ -95,26 +101,35 @@ class Ui:
 
     folder: Path
     discovery: Discovery
+    _index: str = field(default="", init=False)
     _agents: tuple[str, ...] = field(default=(), init=False)
 
-    def routes(self) -> list[Route]:
-        """Return one route per page and per file, so that every other address stays a 404."""
-        assets = read_assets(self.folder)
-        index = (self.folder / INDEX).read_text(encoding="utf-8")
-        pages = [Route(path, self._page(index), name=f"ui{path}", include_in_schema=False) for path in PAGES]
-        return pages + [Route(f"/{name}", _file(asset), include_in_schema=False) for name, asset in assets.items()]
+    def install(self, app: Starlette) -> None:
+        """Give `app` one route per page and per file; every other address stays a 404, which people see as a page."""
+        self._index = (self.folder / INDEX).read_text(encoding="utf-8")
+        pages = [Route(path, self._on_page, name=f"ui{path}", include_in_schema=False) for path in PAGES]
+        assets = read_assets(self.folder).items()
+        files = [Route(f"/{name}", _file(asset), include_in_schema=False) for name, asset in assets]
+        app.router.routes.extend((*pages, *files))
+        app.add_exception_handler(HTTPStatus.NOT_FOUND, self._on_not_found)
 
-    def _page(self, index: str) -> Endpoint:
-        async def page(_request: Request) -> Response:
-            nonce = secrets.token_urlsafe(16)
-            headers = {
-                **GUARDED,
-                "Content-Security-Policy": policy(nonce, await self._known_agents()),
-                "Cache-Control": "no-store",
-            }
-            return Response(index.replace(NONCE, nonce), media_type="text/html", headers=headers)
+    async def _on_page(self, _request: Request) -> Response:
+        return await self._page(HTTPStatus.OK)
 
-        return page
+    async def _on_not_found(self, request: Request, _error: Exception) -> Response:
+        """Answer a mistyped address: people with the interface, whose own page says it, programs with the problem."""
+        if is_for_people(request.method, request.url.path, request.headers.get("Accept", "")):
+            return await self._page(HTTPStatus.NOT_FOUND)
+        return problem_response(NotFound(), request.url.path)
+
+    async def _page(self, status: HTTPStatus) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        headers = {
+            **GUARDED,
+            "Content-Security-Policy": policy(nonce, await self._known_agents()),
+            "Cache-Control": "no-store",
+        }
+        return Response(self._index.replace(NONCE, nonce), status, headers, HTML)
 
     async def _known_agents(self) -> Sequence[str]:
         """Return the agents' origins, those of the last page while nobody can tell: pages are there all the same."""
@@ -134,8 +149,18 @@ def read_assets(folder: Path) -> dict[str, Asset]:
 
 def coding_for(accepted: str, bodies: Mapping[str, bytes]) -> str:
     """Return the coding to answer in (RFC 9110 section 12.5.3): brotli before gzip, where the client takes them."""
-    wanted = dict(_weighed(part) for part in accepted.lower().split(","))
+    wanted = _wanted(accepted)
     return next((coding for coding in CODINGS if coding in bodies and wanted.get(coding, 0) > 0), "identity")
+
+
+def is_for_people(method: str, path: str, accepted: str) -> bool:
+    """Tell whether a browser asks for a page: it names HTML, where programs take anything or JSON."""
+    is_api = path == API or path.startswith(f"{API}/")
+    return method in {"GET", "HEAD"} and not is_api and _wanted(accepted).get(HTML, 0) > 0
+
+
+def _wanted(accepted: str) -> Mapping[str, float]:
+    return dict(_weighed(part) for part in accepted.lower().split(","))
 
 
 def _weighed(part: str) -> tuple[str, float]:

@@ -1,5 +1,6 @@
 """The interface's files at the gateway: pages under a strict policy, assets for ever and compressed, all else a 404."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from schemas.errors import DatabaseUnavailable
 from tests.unit.api_gateway.edge import Edge, assert_problem
 
 INDEX = f'<html><app ngCspNonce="{NONCE}"></app></html>'
+ROUTES = Path(__file__).parents[3] / "ui" / "src" / "app" / "app.routes.ts"
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 BODIES = {"identity": b"", "br": b"", "gzip": b""}
 
 
@@ -34,8 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def http(edge: Edge, folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    pages = Ui(folder, edge.parts.discovery).routes()
-    app = make_app(edge.parts, edge.metrics, (), pages)
+    app = make_app(edge.parts, edge.metrics, (), Ui(folder, edge.parts.discovery))
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
@@ -114,12 +116,37 @@ async def test_every_other_address_stays_a_problem(http: httpx2.AsyncClient, pat
     assert_problem(await http.get(path), 404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/docments/1", "/documents/1/2", "/index.html", "/apical"])
+async def test_people_at_a_mistyped_address_see_the_interfaces_own_page(http: httpx2.AsyncClient, path: str) -> None:
+    answer = await http.get(path, headers=BROWSER)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    nonce = answer.text.split('"')[1]
+    assert nonce != NONCE
+    assert f"'nonce-{nonce}'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/x", "/api", "/api/v1/documents/1/x"])
+async def test_below_the_api_nothing_is_a_page(http: httpx2.AsyncClient, path: str) -> None:
+    assert_problem(await http.get(path, headers=BROWSER), 404, "not_found")
+
+
+async def test_only_who_asks_for_a_page_gets_one(http: httpx2.AsyncClient) -> None:
+    assert_problem(await http.post("/nothing", headers=BROWSER), 404, "not_found")
+    for accepted in ("*/*", "application/json", "text/html;q=0, */*"):
+        assert_problem(await http.get("/nothing", headers={"Accept": accepted}), 404, "not_found")
+
+
+def test_the_gateway_and_the_interface_know_the_same_pages() -> None:
+    paths = re.findall(r"\{\s*path: '([^'*]*)',\s*(?:loadComponent|pathMatch)", ROUTES.read_text(encoding="utf-8"))
+    assert sorted(PAGES) == sorted(re.sub(r":(\w+)", r"{\1}", f"/{path}") for path in paths)
+
+
 async def test_pages_are_there_while_nobody_can_tell_of_the_agents(edge: Edge, folder: Path) -> None:
     class Away:
         async def elements(self) -> tuple[()]:
             raise DatabaseUnavailable
 
-    app = make_app(edge.parts, edge.metrics, (), Ui(folder, Away()).routes())
+    app = make_app(edge.parts, edge.metrics, (), Ui(folder, Away()))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://gateway") as client:
         assert (await client.get("/uploads")).status_code == 200
 
