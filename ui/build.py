@@ -10,9 +10,21 @@ from pathlib import Path
 UI = Path(__file__).parent
 BUILT = UI / "dist" / "browser"
 MARK = UI / "dist" / "sources.sha256"
-SOURCES = ("package.json", "package-lock.json", "angular.json", "tsconfig.json", "tsconfig.app.json", "compress.mjs")
+SOURCES = (
+    "package.json",
+    "package-lock.json",
+    "angular.json",
+    "tsconfig.json",
+    "tsconfig.app.json",
+    "licenses.mjs",
+    "compress.mjs",
+)
 FOLDERS = ("src", "public")
 BUILD_SECONDS = 900
+FAILED = """The interface cannot be built; what npm says about it stands above. Its packages come from the npm registry:
+npm takes its address and certificates from ~/.npmrc, or from NPM_CONFIG_REGISTRY and NODE_EXTRA_CA_CERTS.
+Everything else of the archive works without it: .venv/bin/artstore up.
+"""
 
 
 def fingerprint(folder: Path = UI) -> str:
@@ -53,14 +65,18 @@ def install(folder: Path = UI) -> None:
 
 
 def main() -> int:
-    """Build, or say nothing when there is nothing to do."""
+    """Build, or say nothing when there is nothing to do; 1, with a word to the reader, when npm fails."""
     if is_built():
         return 0
     sys.stdout.write("building the interface\n")
     sys.stdout.flush()
     found = fingerprint()
-    install()
-    npm("run", "--silent", "build")
+    try:
+        install()
+        npm("run", "--silent", "build")
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        sys.stderr.write(FAILED)
+        return 1
     MARK.write_text(found, encoding="utf-8")
     return 0
 

@@ -1,15 +1,14 @@
 """The wheel alone: built, installed with pip into a new environment, started in an empty folder."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.integration.docker.engine import docker_is_the_provider
+from tests.interface import assert_it_is_served
 from tests.stacks import free_ports
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,14 +20,6 @@ def _run(*command: str, cwd: Path, env: dict[str, str], seconds: int = INSTALL_S
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
     return done.stdout
-
-
-def _assert_the_interface_is_there(url: str) -> None:
-    page = httpx2.get(f"{url}/")
-    scripts = re.findall(r'src="(main-[A-Z0-9]{8}\.js)"', page.text)
-    assert (page.status_code, len(scripts)) == (200, 1)
-    script = httpx2.get(f"{url}/{scripts[0]}", headers={"Accept-Encoding": "br"})
-    assert (script.status_code, script.headers["Content-Encoding"]) == (200, "br")
 
 
 @pytest.mark.skipif(docker_is_the_provider(), reason="The wheel brings servers of its own: no container is part of it.")
@@ -49,7 +40,7 @@ def test_the_wheel_alone_is_the_whole_product(tmp_path: Path) -> None:
         _run(artstore, "up", cwd=empty, env=env)
         printed = _run(artstore, "demo", cwd=empty, env=env)
         assert "verified" in printed
-        _assert_the_interface_is_there(f"http://127.0.0.1:{ports['ARTSTORE_GATEWAY__PORT']}")
+        assert_it_is_served(f"http://127.0.0.1:{ports['ARTSTORE_GATEWAY__PORT']}")
     finally:
         _run(artstore, "down", cwd=empty, env=env)
     assert (tmp_path / "data" / "artstore").is_dir()

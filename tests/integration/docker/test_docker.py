@@ -10,6 +10,7 @@ from tests.archive import Archive
 from tests.integration.docker.composed import Containers
 from tests.integration.docker.engine import Engine
 from tests.integration.docker.images import OURS, Images
+from tests.interface import assert_it_is_served
 from tests.stacks import PROGRAMS
 
 OUR_MEBIBYTES_MAX = 180
@@ -58,6 +59,10 @@ def test_what_runs_is_healthy_and_every_step_has_ended_well(containers: Containe
     for step in ("database", "topics", "keys"):
         state = containers.inspect(step)["State"]
         assert (state["Status"], state["ExitCode"]) == ("exited", 0), step
+
+
+def test_the_interface_has_travelled_into_the_image(containers: Containers) -> None:
+    assert_it_is_served(containers.url)
 
 
 def test_an_element_belongs_to_its_agent_alone(containers: Containers) -> None:
