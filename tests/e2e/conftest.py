@@ -5,12 +5,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.browsing import WIDE, Visitor, a_browser
+from tests.e2e.browsing import WIDE, Visitor
+from tests.e2e.chromium import a_browser, reason_against
 from tests.stacks import Stack
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Yield a browser, or say aloud why there can be none here."""
+    reason = reason_against()
+    if reason:
+        pytest.skip(reason)
     with a_browser() as browser:
         yield browser
 
