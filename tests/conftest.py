@@ -16,6 +16,7 @@ pytest_plugins = ["tests.integration.docker.fixtures"] if docker_is_the_provider
 
 REAL = ("servers", "stack")
 REAL_PROPERTY = "runs on"
+MEASURED = "measured"
 
 
 @pytest.fixture(scope="session")
@@ -92,12 +93,14 @@ def _cost(item: pytest.Item) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests ran on real servers, and repeat aloud what was skipped and why."""
+    """Say how many tests ran on real servers and what some have measured, and repeat aloud what was skipped and why."""
     passed = terminalreporter.stats.get("passed", [])
     counts = {name: sum((REAL_PROPERTY, name) in report.user_properties for report in passed) for name in REAL}
     terminalreporter.write_line(
         f"on real Kafka, PostgreSQL and Valkey: {counts['servers']} tests on the servers alone, "
         f"{counts['stack']} on a whole live stack"
     )
+    for text in (text for report in passed for name, text in report.user_properties if name == MEASURED):
+        terminalreporter.write_line(f"measured: {text}")
     for report in terminalreporter.stats.get("skipped", []):
         terminalreporter.write_line(f"SKIPPED {report.nodeid}: {report.longrepr}")
