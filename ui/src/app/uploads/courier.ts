@@ -78,9 +78,10 @@ export class Courier {
       try {
         return await attempt();
       } catch (error) {
-        const problem = asPassing(error);
-        tell({ lost: true });
-        await (problem.code === 'unauthenticated' ? this.signedInAgain() : this.rest(rest));
+        const mustSignIn = asPassing(error).code === 'unauthenticated';
+        // Who has to sign in has been answered: that is no silence.
+        tell({ lost: !mustSignIn });
+        await (mustSignIn ? this.signedInAgain() : this.rest(rest));
         signal.throwIfAborted();
       }
     }
