@@ -15,36 +15,19 @@ from playwright.sync_api import Response
 from infra.stack.layout import Layout
 from infra.stack.supervisor import find_supervisor
 from tests.e2e.browsing import Visitor
+from tests.e2e.words import said
 from tests.stacks import Stack
 
 TOKEN_SECONDS = 4
 KILL_SECONDS = 0.1
-SAID = {
-    "ru": {
-        "wrong": "Неверный логин или пароль",
-        "refused": "не принимается",
-        "stored": "Надёжно сохранён. Готовится к поиску",
-        "slow": "Дольше обычного. Документ сохранён и найдётся, когда",
-        "lost": "Архив сейчас не отвечает",
-        "running": "идёт",
-        "expired": "Время входа истекло",
-    },
-    "en": {
-        "wrong": "Wrong login or password",
-        "refused": "is refused",
-        "stored": "Stored safely. Being made findable",
-        "slow": "This takes longer than usual. The document is stored; it will be found when",
-        "lost": "The archive does not answer at the moment",
-        "running": "running",
-        "expired": "Your sign-in has ended",
-    },
-}
 
 
 def test_a_wrong_password_is_told_and_nobody_is_in(visitor: Visitor, language: str) -> None:
     visitor.open("/documents")
     visitor.sign_in("not the password")
-    assert SAID[language]["wrong"] in visitor.see("problem", code="invalid_credentials").inner_text()
+    assert (
+        said(language, "problem.invalid_credentials") in visitor.see("problem", code="invalid_credentials").inner_text()
+    )
     assert "/sign-in" in visitor.page.url
 
 
@@ -52,29 +35,29 @@ def test_a_program_in_disguise_is_refused_and_the_page_says_why(inside: Visitor,
     inside.drop([("отчёт.pdf", b"\x7fELF\x02\x01\x01" + bytes(200))])
     inside.await_uploads("failed", 1)
     told = inside.see("problem", code="type_refused")
-    assert SAID[language]["refused"] in told.inner_text()
+    assert said(language, "problem.type_refused") in told.inner_text()
     assert len(inside.see("trace").inner_text()) == 32
 
 
 def test_a_processor_killed_during_an_upload_is_told_truly_and_the_page_goes_on_without_a_reload(
     inside: Visitor, stack: Stack, language: str
 ) -> None:
-    said = SAID[language]
+    slow = said(language, "uploads.slow")
     inside.mark_page()
     inside.hold_bytes()
     inside.drop([("ждёт.txt", uuid4().hex.encode())])
     inside.until(lambda: inside.held, 30, "nothing is being sent")
     with _held_down(stack, "processor"):
         inside.let_bytes_through()
-        inside.read(said["stored"])
-        inside.read(said["slow"])
+        inside.read(said(language, "uploads.stage.stored"))
+        inside.read(slow)
         assert inside.uploads("stored") == 1
         inside.see("upload").locator("a[href^='/operations/']").click()
-        assert said["running"] in inside.see("operation", state="running").inner_text()
+        assert said(language, "operation.state.running") in inside.see("operation", state="running").inner_text()
         inside.press("g", "u")
-        inside.read(said["slow"])
+        inside.read(slow)
     inside.await_uploads("found", 1, seconds=120)
-    assert inside.page.get_by_text(said["slow"]).count() == 0
+    assert inside.page.get_by_text(slow).count() == 0
     assert inside.is_same_page()
 
 
@@ -88,9 +71,9 @@ def test_while_the_gateway_is_away_the_page_says_so_and_asks_until_it_is_back(
     with _held_down(stack, "gateway"):
         inside.let_bytes_through()
         inside.await_uploads("stored", 1)
-        inside.read(SAID[language]["lost"])
+        inside.read(said(language, "uploads.lost"))
     inside.await_uploads("found", 1, seconds=120)
-    assert inside.page.get_by_text(SAID[language]["lost"]).count() == 0
+    assert inside.page.get_by_text(said(language, "uploads.lost")).count() == 0
     assert inside.is_same_page()
 
 
@@ -143,7 +126,7 @@ def test_who_is_signed_in_no_more_is_asked_to_and_comes_back_to_the_page(
     assert (told.status_code, "expired" in told.json()["detail"]) == (401, True)
     with inside.page.expect_response(_is_unauthenticated):
         inside.press("g", "d")
-    inside.read(SAID[language]["expired"])
+    inside.read(said(language, "signIn.expired"))
     row = inside.page.locator("[data-row]")
     inside.until(lambda: _sign_in_if_asked(inside, stack) and row.count(), 60, "the documents are not shown")
     assert inside.page.url.endswith("/documents")
@@ -174,7 +157,7 @@ def test_a_token_that_expires_amid_uploads_stops_none_of_them_for_longer_than_si
     inside.await_expiry()
     with inside.page.expect_response(_is_unauthenticated):
         inside.let_bytes_through()
-    inside.read(SAID[language]["expired"])
+    inside.read(said(language, "signIn.expired"))
     inside.until(lambda: _sign_in_if_asked(inside, stack) and inside.uploads("found") == 5, 120, "not all are found")
     assert inside.page.url.endswith("/uploads")
     assert inside.is_same_page()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.archive import Archive
 from tests.e2e.browsing import Visitor
+from tests.e2e.words import said
 from tests.stacks import Stack
 
 LONG = "Опись рукописей и писем Ёлкина за многие годы " * 3
@@ -18,9 +19,6 @@ TEXTS = {
 }
 # A form of a word that the text holds in another form, and that form.
 ASKED = {NAME: ("рукописями", "рукописи"), "letters.md": ("answering", "answered")}
-VERIFIED = {"ru": "Проверено в этом браузере", "en": "Verified in this browser"}
-FOUND = {"ru": "Сохранён и находится", "en": "Stored and found"}
-HEADING = {"ru": "Загрузки", "en": "Uploads"}
 
 
 def test_two_files_go_in_are_found_verified_and_come_out_as_they_were(inside: Visitor, language: str) -> None:
@@ -29,7 +27,7 @@ def test_two_files_go_in_are_found_verified_and_come_out_as_they_were(inside: Vi
     bodies = {name: text.format(mark=mark).encode() for name, text in TEXTS.items()}
     inside.drop(list(bodies.items()))
     inside.await_uploads("found", 2)
-    assert inside.read(FOUND[language]).count() == 2
+    assert inside.read(said(language, "uploads.stage.found")).count() == 2
     for name, body in bodies.items():
         _find(inside, *ASKED[name], mark)
         assert inside.see("title").inner_text() == name
@@ -50,7 +48,7 @@ def _find(visitor: Visitor, asked: str, held: str, mark: str) -> None:
 
 def _verify(visitor: Visitor, language: str) -> None:
     visitor.see("verify").click()
-    assert VERIFIED[language] in visitor.see("verdict", good="true").inner_text()
+    assert said(language, "integrity.good") in visitor.see("verdict", good="true").inner_text()
     visitor.see("seal").click()
     visitor.see("seal-verdict", good="true")
     steps = visitor.see("trail").locator("li")
@@ -74,7 +72,7 @@ def test_uploads_go_on_while_one_moves_between_pages(inside: Visitor, language: 
     inside.see("unfinished").wait_for(state="detached", timeout=60_000)
     inside.press("g", "u")
     inside.await_uploads("found", 5)
-    assert inside.page.locator("h1").inner_text() == HEADING[language]
+    assert inside.page.locator("h1").inner_text() == said(language, "nav.uploads")
 
 
 def test_a_paused_upload_waits_and_goes_on(inside: Visitor) -> None:
@@ -96,7 +94,7 @@ def test_the_language_changes_without_a_reload(inside: Visitor) -> None:
     for tongue in ("ru", "en"):
         inside.see("language").click()
         inside.page.locator(f"button[lang={tongue}]").click()
-        inside.page.get_by_role("heading", name=HEADING[tongue], exact=True).wait_for()
+        inside.page.get_by_role("heading", name=said(tongue, "nav.uploads"), exact=True).wait_for()
         assert inside.page.locator("html").get_attribute("lang") == tongue
     assert inside.is_same_page()
 
@@ -131,8 +129,8 @@ def test_an_address_that_leads_nowhere_is_a_page_that_says_so(visitor: Visitor, 
     answer = visitor.open("/docments/1")
     assert answer is not None
     assert answer.status == 404
-    said = {"ru": "Такой страницы нет", "en": "There is no such page"}[language]
-    assert said in visitor.see("problem", code="page_not_found").inner_text()
+    told = visitor.see("problem", code="page_not_found").inner_text()
+    assert said(language, "problem.page_not_found") in told
 
 
 def test_without_scripts_the_page_says_what_it_needs(visitor: Visitor) -> None:
