@@ -21,9 +21,10 @@ SOURCES = (
 )
 FOLDERS = ("src", "public")
 BUILD_SECONDS = 900
-FAILED = """The interface cannot be built; what npm says about it stands above. Its packages come from the npm registry:
-npm takes its address from ~/.npmrc or NPM_CONFIG_REGISTRY; trusted are the certificates of this machine, and those of
-NODE_EXTRA_CA_CERTS. Everything else works without it: .venv/bin/artstore up.
+FAILED = """The interface cannot be built; what npm or the compiler says stands above.
+Where packages are missing: npm takes the address of its registry from ~/.npmrc or NPM_CONFIG_REGISTRY, and trusts the
+certificates of this machine and those of NODE_EXTRA_CA_CERTS.
+Everything else works without the interface: .venv/bin/artstore up.
 """
 
 

@@ -7,13 +7,16 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import WIDE, Visitor
 from tests.e2e.chromium import a_browser, reason_against
+from tests.integration.docker.engine import docker_is_the_provider
 from tests.stacks import Stack
+
+CONTAINED = "These tests kill programs through the stack's own supervisor and write into its views: no containers do."
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Yield a browser, or say aloud why there can be none here."""
-    reason = reason_against()
+    reason = CONTAINED if docker_is_the_provider() else reason_against()
     if reason:
         pytest.skip(reason)
     with a_browser() as browser:

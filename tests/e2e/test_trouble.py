@@ -53,7 +53,8 @@ def test_a_processor_killed_during_an_upload_is_told_truly_and_the_page_goes_on_
         inside.read(slow)
         assert inside.uploads("stored") == 1
         inside.see("upload").locator("a[href^='/operations/']").click()
-        assert said(language, "operation.state.running") in inside.see("operation", state="running").inner_text()
+        inside.see("operation", state="running")
+        inside.read(said(language, "operation.state.running"))
         inside.press("g", "u")
         inside.read(slow)
     inside.await_uploads("found", 1, seconds=120)

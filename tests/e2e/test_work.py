@@ -129,8 +129,7 @@ def test_an_address_that_leads_nowhere_is_a_page_that_says_so(visitor: Visitor, 
     answer = visitor.open("/docments/1")
     assert answer is not None
     assert answer.status == 404
-    told = visitor.see("problem", code="page_not_found").inner_text()
-    assert said(language, "problem.page_not_found") in told
+    visitor.read(said(language, "problem.page_not_found"))
 
 
 def test_without_scripts_the_page_says_what_it_needs(visitor: Visitor) -> None:
