@@ -2,7 +2,8 @@
 import { Injectable, InjectionToken, inject } from '@angular/core';
 import createClient, { type Client } from 'openapi-fetch';
 import { Session } from '../session/session';
-import { asProblem, problemOf } from './problem';
+import { problemOf } from './problem';
+import { Reach } from './reach';
 import type { components, paths } from './schema';
 import { eventsOf } from './server-sent';
 
@@ -31,6 +32,7 @@ interface Answer<T> {
 export class Archive {
   private readonly session = inject(Session);
   private readonly send = inject(FETCH);
+  private readonly reach = inject(Reach);
   private readonly client: Client<paths> = createClient<paths>({
     baseUrl: location.origin,
     fetch: (request: Request) => this.authorized(request),
@@ -110,7 +112,6 @@ export class Archive {
     return data;
   }
 
-
   private async authorized(request: Request): Promise<Response> {
     const bearer = this.session.bearer();
     if (bearer !== null) request.headers.set('Authorization', `Bearer ${bearer.token}`);
@@ -123,7 +124,8 @@ export class Archive {
     try {
       return await this.send(request);
     } catch (error) {
-      throw asProblem(error);
+      if (error instanceof TypeError) throw await this.reach.whyNot(request.url);
+      throw error;
     }
   }
 }

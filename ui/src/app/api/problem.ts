@@ -21,6 +21,11 @@ export class Problem extends Error {
   }
 }
 
+/** Whether asking the same again can help: not for what is refused for good. */
+export function mayHelpAgain({ status }: ProblemBody): boolean {
+  return status === 0 || status === 408 || status === 429 || status >= 500;
+}
+
 export const UNREACHABLE = 'unreachable';
 
 /** Nobody answered: the network, or a program that is being started again. */

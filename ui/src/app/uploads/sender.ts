@@ -1,7 +1,8 @@
 // PUT of a file's bytes to the agent, with progress: the one thing that fetch cannot tell.
-import { InjectionToken } from '@angular/core';
+import { InjectionToken, inject } from '@angular/core';
 import type { Ticketed } from '../api/archive';
-import { problemOf, unreachable } from '../api/problem';
+import { problemOf } from '../api/problem';
+import { Reach } from '../api/reach';
 
 export interface Parcel {
   readonly ticketed: Ticketed;
@@ -12,10 +13,15 @@ export interface Parcel {
 
 export type Send = (parcel: Parcel) => Promise<void>;
 
-export const SEND = new InjectionToken<Send>('send', { factory: () => put });
+export const SEND = new InjectionToken<Send>('send', {
+  factory: () => {
+    const reach = inject(Reach);
+    return (parcel) => put(parcel, reach);
+  },
+});
 
 /** Resolve once the agent has committed; Problem for its refusal or silence, AbortError when cancelled. */
-export function put({ ticketed, body, tell, signal }: Parcel): Promise<void> {
+function put({ ticketed, body, tell, signal }: Parcel, reach: Reach): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('PUT', ticketed.upload_url);
@@ -23,7 +29,7 @@ export function put({ ticketed, body, tell, signal }: Parcel): Promise<void> {
     request.upload.onprogress = (event) => tell(event.loaded);
     request.onload = () =>
       request.status === 200 ? resolve() : reject(problemOf(parsed(request.responseText), request.status));
-    request.onerror = () => reject(unreachable());
+    request.onerror = () => void reach.whyNot(ticketed.upload_url).then(reject);
     request.onabort = () => reject(new DOMException('The upload was paused.', 'AbortError'));
     signal.addEventListener('abort', () => request.abort(), { once: true });
     request.send(body);
