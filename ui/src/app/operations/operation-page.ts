@@ -3,23 +3,16 @@ import { ChangeDetectionStrategy, Component, DestroyRef, computed, effect, injec
 import { RouterLink } from '@angular/router';
 import { Archive, type Operation } from '../api/archive';
 import { Language } from '../language/language';
+import { CopyButton } from '../problems/copy-button';
 import { Loading } from '../problems/loading';
 import { ProblemPanel } from '../problems/problem-panel';
 import { REST } from '../uploads/courier';
-import { hasEnded } from '../uploads/upload';
-
-const AGAIN_MS = 1500;
-const COLOURS: Record<Operation['state'], string> = {
-  running: 'text-bg-primary',
-  compensating: 'text-bg-warning',
-  succeeded: 'text-bg-success',
-  failed: 'text-bg-danger',
-  suspended: 'text-bg-warning',
-};
+import { toneOfState, toneOfStep } from './tone';
+import { watch } from './watch';
 
 @Component({
   selector: 'artstore-operation-page',
-  imports: [ProblemPanel, RouterLink],
+  imports: [CopyButton, ProblemPanel, RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
   templateUrl: './operation-page.html',
 })
@@ -32,7 +25,17 @@ export class OperationPage {
   protected readonly language = inject(Language);
   protected readonly say = this.language.say;
   protected readonly shown = new Loading<Operation>();
-  protected readonly colour = computed(() => COLOURS[this.shown.value()?.state ?? 'running']);
+  protected readonly toneOfStep = toneOfStep;
+  protected readonly tone = computed(() => toneOfState(this.shown.value()?.state ?? 'running'));
+  protected readonly title = computed(() => {
+    const kind = this.shown.value()?.kind;
+    return kind === undefined ? this.say('operation.title') : this.language.word('operation.kind', kind);
+  });
+  /** What it has made: nothing that failed or is being undone leads anywhere. */
+  protected readonly document = computed(() => {
+    const operation = this.shown.value();
+    return operation?.state === 'succeeded' ? operation.document_id : null;
+  });
   private isLeft = false;
 
   constructor() {
@@ -46,15 +49,10 @@ export class OperationPage {
     });
   }
 
-  /** Ask again and again until it has ended; a part that is away meanwhile is told, and asked again. */
-  protected async watch(id: string): Promise<void> {
-    while (!this.isLeft && id === this.operation_id()) {
-      await this.shown.load((signal) => this.archive.operation(id, signal));
-      const operation = this.shown.value();
-      const problem = this.shown.problem();
-      if (problem !== undefined && problem.status !== 0 && problem.status !== 503) return;
-      if (problem === undefined && operation !== undefined && hasEnded(operation)) return;
-      await this.rest(AGAIN_MS);
-    }
+  protected watch(id: string): Promise<void> {
+    if (this.shown.value()?.operation_id !== id) this.shown.value.set(undefined);
+    const ask = () => this.shown.load((signal) => this.archive.operation(id, signal));
+    const isWanted = () => !this.isLeft && id === this.operation_id();
+    return watch({ ask, shown: this.shown, rest: this.rest, isWanted });
   }
 }

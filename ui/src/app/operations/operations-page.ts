@@ -1,35 +1,34 @@
-// Page of operations: those of this tab, and the way to any other.
-import { ChangeDetectionStrategy, Component, computed, inject } from '@angular/core';
+// Page of operations: those that this tab has begun, and the way to any other.
+import { ChangeDetectionStrategy, Component, inject, signal } from '@angular/core';
 import { FormsModule } from '@angular/forms';
 import { Router, RouterLink } from '@angular/router';
 import { Language } from '../language/language';
-import { Uploads } from '../uploads/uploads';
+import { Begun } from './begun';
+import { OperationRow } from './operation-row';
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 @Component({
   selector: 'artstore-operations-page',
-  imports: [FormsModule, RouterLink],
+  imports: [FormsModule, OperationRow, RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
   templateUrl: './operations-page.html',
 })
 export class OperationsPage {
   private readonly router = inject(Router);
-  private readonly uploads = inject(Uploads);
-  private readonly language = inject(Language);
-  protected readonly say = this.language.say;
-  protected wanted = '';
-  protected readonly begun = computed(() =>
-    this.uploads
-      .list()
-      .filter((upload) => upload.operationId !== undefined)
-      .map((upload) => ({
-        id: upload.operationId,
-        name: upload.name,
-        state: this.say(`uploads.stage.${upload.stage}`, { step: this.language.word('step', upload.step) }),
-      })),
-  );
+  protected readonly begun = inject(Begun);
+  protected readonly say = inject(Language).say;
+  protected readonly wanted = signal('');
+  protected readonly isWrong = signal(false);
 
   protected async open(): Promise<void> {
-    const id = this.wanted.trim().toLowerCase();
-    if (id !== '') await this.router.navigate(['/operations', id]);
+    const id = operationIn(this.wanted());
+    this.isWrong.set(id === null);
+    if (id !== null) await this.router.navigate(['/operations', id]);
   }
+}
+
+/** The identifier in what was typed or pasted: alone, or inside an address or a sentence. */
+export function operationIn(text: string): string | null {
+  return UUID.exec(text.toLowerCase())?.[0] ?? null;
 }
