@@ -1,13 +1,17 @@
 // Page of one document: what it is, its bytes, whether they are whole, and what has happened to it.
-import { ChangeDetectionStrategy, Component, effect, inject, input, untracked } from '@angular/core';
+import { ChangeDetectionStrategy, Component, DestroyRef, InjectionToken, computed, effect, inject, input, untracked } from '@angular/core';
 import { RouterLink } from '@angular/router';
-import { Archive, type Document } from '../api/archive';
+import { Archive, type Document, type Element } from '../api/archive';
+import { Arrival } from '../arrival';
 import { Language } from '../language/language';
 import { Loading } from '../problems/loading';
 import { ProblemPanel } from '../problems/problem-panel';
 import { AttributeList } from './attribute-list';
 import { DocumentHistory } from './document-history';
 import { IntegrityPanel } from './integrity-panel';
+
+/** Let the browser save what lies at an address. */
+export const SAVE = new InjectionToken<(address: string) => void>('save', { factory: () => follow });
 
 @Component({
   selector: 'artstore-document-page',
@@ -20,11 +24,29 @@ export class DocumentPage {
   readonly document_id = input.required<string>();
 
   private readonly archive = inject(Archive);
+  private readonly arrival = inject(Arrival);
+  private readonly follow = inject(SAVE);
   protected readonly say = inject(Language).say;
   protected readonly shown = new Loading<Document>();
   protected readonly download = new Loading<string>();
+  private readonly elements = new Loading<Element[]>();
+
+  protected readonly title = computed(() => {
+    const document = this.shown.value();
+    return document === undefined ? this.say('document.title') : document.title || document.filename;
+  });
+  /** The element by its name; while that is not known its identifier has to do. */
+  protected readonly element = computed(() => {
+    const id = this.shown.value()?.element_id;
+    return this.elements.value()?.find((element) => element.element_id === id)?.name;
+  });
 
   constructor() {
+    inject(DestroyRef).onDestroy(() => {
+      for (const loading of [this.shown, this.download, this.elements]) loading.stop();
+      this.arrival.own.set(undefined);
+    });
+    effect(() => this.arrival.own.set(this.shown.value() && this.title()));
     effect(() => {
       const id = this.document_id();
       untracked(() => void this.load(id));
@@ -32,6 +54,8 @@ export class DocumentPage {
   }
 
   protected async load(id: string): Promise<void> {
+    if (this.shown.value()?.document_id !== id) this.shown.value.set(undefined);
+    void this.elements.load((signal) => this.archive.elements(signal));
     await this.shown.load((signal) => this.archive.document(id, signal));
   }
 
@@ -39,7 +63,7 @@ export class DocumentPage {
   protected async save(): Promise<void> {
     await this.download.load(() => this.archive.contentAddress(this.document_id()));
     const address = this.download.value();
-    if (this.download.problem() === undefined && address !== undefined) follow(address);
+    if (this.download.problem() === undefined && address !== undefined) this.follow(address);
   }
 }
 

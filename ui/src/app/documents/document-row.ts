@@ -1,5 +1,5 @@
 // One document in the list.
-import { ChangeDetectionStrategy, Component, inject, input } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, inject, input } from '@angular/core';
 import { RouterLink } from '@angular/router';
 import type { Document } from '../api/archive';
 import { Language } from '../language/language';
@@ -10,16 +10,16 @@ import { Language } from '../language/language';
   changeDetection: ChangeDetectionStrategy.OnPush,
   template: `
     <a class="rows-link" data-row [routerLink]="['/documents', document().document_id]">
-      <span class="d-flex gap-2">
-        <bdi class="text-truncate fw-semibold">{{ document().title || document().filename }}</bdi>
+      <span class="d-flex gap-3 align-items-center">
+        <bdi class="text-truncate fw-semibold" [title]="document().title || document().filename">{{ document().title || document().filename }}</bdi>
         @if (document().mode; as mode) {
-          <span class="badge text-bg-secondary align-self-center ms-auto">{{ mode }}</span>
+          <span class="tag flex-shrink-0 ms-auto" [title]="language.word('elements.mode', mode)">{{ mode }}</span>
         }
       </span>
-      <span class="d-flex gap-3 small text-body-secondary">
-        <bdi class="text-truncate">{{ document().filename }}</bdi>
-        <span class="text-nowrap ms-auto">{{ language.size(document().size) }}</span>
-        <span class="text-nowrap d-none d-md-inline">{{ language.date(document().created_at) }}</span>
+      <span class="d-flex gap-3 small text-body-secondary number">
+        <bdi class="text-truncate me-auto" data-testid="row-name">{{ second() }}</bdi>
+        <span class="rows-when text-nowrap d-none d-md-inline">{{ language.dateBriefly(document().created_at) }}</span>
+        <span class="rows-size text-nowrap">{{ language.size(document().size) }}</span>
       </span>
     </a>
   `,
@@ -27,4 +27,9 @@ import { Language } from '../language/language';
 export class DocumentRow {
   readonly document = input.required<Document>();
   protected readonly language = inject(Language);
+  /** The name of the file under a title; where that is the title itself, the type of what is in it. */
+  protected readonly second = computed(() => {
+    const { title, filename, media_type } = this.document();
+    return title !== '' && title !== filename ? filename : media_type;
+  });
 }

@@ -1,5 +1,5 @@
 // Whether a document is whole, found out in this browser: its bytes and the seal of its attribute file.
-import { ChangeDetectionStrategy, Component, computed, inject, input, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, DestroyRef, computed, effect, inject, input, signal, untracked } from '@angular/core';
 import { NgbProgressbar } from '@ng-bootstrap/ng-bootstrap';
 import { Archive, type Document } from '../api/archive';
 import { Language } from '../language/language';
@@ -28,6 +28,7 @@ export class IntegrityPanel {
   protected readonly digest = new Loading<string>();
   protected readonly seal = new Loading<Sealed>();
   private readonly done = signal(0);
+  private readonly named = computed(() => `${this.document().document_id}/${this.document().version}`);
 
   protected readonly isGood = computed(() => this.digest.value() === this.document().sha256);
   protected readonly percent = computed(() => (100 * this.done()) / Math.max(this.document().size, 1));
@@ -37,6 +38,15 @@ export class IntegrityPanel {
       all: this.language.size(this.document().size),
     }),
   );
+
+  constructor() {
+    inject(DestroyRef).onDestroy(() => this.forget());
+    // What was found of one document says nothing of the next that is shown here.
+    effect(() => {
+      this.named();
+      untracked(() => this.forget());
+    });
+  }
 
   protected async verify(): Promise<void> {
     this.digest.value.set(undefined);
@@ -52,5 +62,13 @@ export class IntegrityPanel {
       const bytes = await this.archive.attributes(this.document().document_id);
       return { text: readable(bytes), isWhole: isSealed(bytes) };
     });
+  }
+
+  private forget(): void {
+    for (const loading of [this.digest, this.seal]) {
+      loading.stop();
+      loading.value.set(undefined);
+      loading.problem.set(undefined);
+    }
   }
 }
