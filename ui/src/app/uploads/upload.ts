@@ -30,6 +30,7 @@ export interface Upload {
 export type Change = Partial<Omit<Upload, 'id' | 'name' | 'size' | 'since'>>;
 
 export const SLOW_MS = 10_000;
+const PACE_SECONDS_MIN = 2;
 const BUSY: readonly Stage[] = ['reading', 'announcing', 'sending'];
 const ENDED: readonly Stage[] = ['found', 'failed'];
 
@@ -58,11 +59,28 @@ export function hasEnded(operation: Operation): boolean {
 }
 
 export const isBusy = (upload: Upload): boolean => BUSY.includes(upload.stage);
+/** Its bytes are nowhere but in this tab: to close the tab is to lose it. */
+export const isOnlyHere = (upload: Upload): boolean => canPause(upload) || upload.stage === 'paused';
 export const isOver = (upload: Upload): boolean => ENDED.includes(upload.stage);
 export const canPause = (upload: Upload): boolean => isBusy(upload) || upload.stage === 'waiting';
 export const canRemove = (upload: Upload): boolean => !isBusy(upload) && upload.stage !== 'stored';
 export const isSlow = (upload: Upload, now: number): boolean =>
   upload.stage === 'stored' && now - upload.since > SLOW_MS;
+
+/** Bytes a second of this stage, and the seconds that are left at that pace. */
+export interface Pace {
+  readonly rate: number;
+  readonly left: number;
+}
+
+/** The pace of what is being read or sent; null until it has gone on long enough to be told. */
+export function paceOf(upload: Upload, now: number): Pace | null {
+  const seconds = (now - upload.since) / 1000;
+  const isMoving = upload.stage === 'reading' || upload.stage === 'sending';
+  if (!isMoving || upload.lost || seconds < PACE_SECONDS_MIN || upload.done === 0) return null;
+  const rate = upload.done / seconds;
+  return { rate, left: Math.ceil((upload.size - upload.done) / rate) };
+}
 
 /** Percent of the whole way: reading is its first fifth, sending the rest. */
 export function progressOf(upload: Upload): number {

@@ -14,7 +14,8 @@ export class UploadsPage {
   protected readonly uploads = inject(Uploads);
   protected readonly say = inject(Language).say;
   protected readonly isOver = signal(false);
-  protected readonly total = computed(() => ({ done: this.uploads.over(), all: this.uploads.list().length }));
+  protected readonly total = computed(() => ({ found: this.uploads.found(), all: this.uploads.list().length }));
+  protected readonly hasPaused = computed(() => this.uploads.list().some((upload) => upload.stage === 'paused'));
 
   protected drag(event: DragEvent, over: boolean): void {
     event.preventDefault();

@@ -2,7 +2,7 @@
 import { Injectable, computed, inject, signal } from '@angular/core';
 import { asProblem, isCancelled } from '../api/problem';
 import { Courier, type Errand } from './courier';
-import { begun, canPause, canRemove, changed, isBusy, isOver, type Change, type Upload } from './upload';
+import { begun, canPause, canRemove, changed, isBusy, isOnlyHere, isOver, type Change, type Upload } from './upload';
 
 const AT_ONCE = 2;
 
@@ -14,16 +14,19 @@ export class Uploads {
   private readonly kept = signal<readonly Upload[]>([]);
 
   readonly list = this.kept.asReadonly();
+  readonly found = computed(() => this.kept().filter((upload) => upload.stage === 'found').length);
+  readonly failed = computed(() => this.kept().filter((upload) => upload.stage === 'failed').length);
   readonly over = computed(() => this.kept().filter(isOver).length);
   readonly unfinished = computed(() => this.kept().filter((upload) => !isOver(upload)).length);
-  readonly isSending = computed(() => this.kept().some(isBusy));
+  readonly wouldBeLost = computed(() => this.kept().some(isOnlyHere));
 
   add(files: Iterable<File>): void {
-    for (const file of files) {
+    const added = [...files].map((file) => {
       const id = crypto.getRandomValues(new Uint32Array(4)).join('-');
       this.errands.set(id, { file, key: id });
-      this.kept.update((list) => [...list, begun(id, file.name, file.size, Date.now())]);
-    }
+      return begun(id, file.name, file.size, Date.now());
+    });
+    this.kept.update((list) => [...list, ...added]);
     this.begin();
   }
 
@@ -93,4 +96,3 @@ export class Uploads {
     return this.kept().some((upload) => upload.id === id && what(upload));
   }
 }
-
