@@ -1,25 +1,22 @@
 // Page of the storage elements: mode, room, and when each was last heard of.
 import { ChangeDetectionStrategy, Component, DestroyRef, inject } from '@angular/core';
-import { NgbProgressbar } from '@ng-bootstrap/ng-bootstrap';
 import { Archive, type Element } from '../api/archive';
 import { Language } from '../language/language';
 import { Loading } from '../problems/loading';
 import { ProblemPanel } from '../problems/problem-panel';
-import { roomOf } from './room';
+import { ElementCard } from './element-card';
 
 const AGAIN_MS = 5000;
 
 @Component({
   selector: 'artstore-elements-page',
-  imports: [NgbProgressbar, ProblemPanel],
+  imports: [ElementCard, ProblemPanel],
   changeDetection: ChangeDetectionStrategy.OnPush,
   templateUrl: './elements-page.html',
 })
 export class ElementsPage {
   private readonly archive = inject(Archive);
-  protected readonly language = inject(Language);
-  protected readonly say = this.language.say;
-  protected readonly roomOf = roomOf;
+  protected readonly say = inject(Language).say;
   protected readonly elements = new Loading<Element[]>();
 
   constructor() {

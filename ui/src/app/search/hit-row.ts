@@ -9,11 +9,15 @@ import { piecesOf } from './snippet';
   imports: [RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
   template: `
-    <a class="fw-semibold text-break" data-row [routerLink]="['/documents', hit().document_id]"><bdi>{{ hit().title || hit().filename }}</bdi></a>
-    <div class="small text-body-secondary text-break"><bdi>{{ hit().filename }}</bdi></div>
-    <p class="mb-0 text-break">
-      <bdi>@for (piece of pieces(); track $index) {@if (piece.isHit) {<mark>{{ piece.text }}</mark>} @else {{{ piece.text }}}}</bdi>
-    </p>
+    <a class="text-break" data-row [routerLink]="['/documents', hit().document_id]"><bdi>{{ hit().title || hit().filename }}</bdi></a>
+    @if (hit().title && hit().title !== hit().filename) {
+      <div class="small text-body-secondary text-break" data-testid="hit-name"><bdi>{{ hit().filename }}</bdi></div>
+    }
+    @if (pieces().length > 0) {
+      <p class="mb-0 text-break">
+        <bdi>@for (piece of pieces(); track $index) {@if (piece.isHit) {<mark>{{ piece.text }}</mark>} @else {{{ piece.text }}}}</bdi>
+      </p>
+    }
   `,
 })
 export class HitRow {
