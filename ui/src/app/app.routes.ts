@@ -1,28 +1,26 @@
-// The pages by their addresses; the gateway knows the same list.
-import type { Routes } from '@angular/router';
+// The pages by their addresses; the gateway knows the same list. A title is the key of a sentence.
+import type { Route, Routes } from '@angular/router';
+import type { Key } from './language/english';
 import { signedIn } from './session/guard';
+
+type Loaded = NonNullable<Route['loadComponent']>;
+const page = (path: string, title: Key, loadComponent: Loaded): Route => ({ path, title, loadComponent });
 
 export const routes: Routes = [
   { path: '', pathMatch: 'full', redirectTo: 'uploads' },
-  { path: 'sign-in', loadComponent: () => import('./session/sign-in-page').then((m) => m.SignInPage) },
+  page('sign-in', 'signIn.submit', () => import('./session/sign-in-page').then((m) => m.SignInPage)),
   {
     path: '',
     canActivateChild: [signedIn],
     children: [
-      { path: 'uploads', loadComponent: () => import('./uploads/uploads-page').then((m) => m.UploadsPage) },
-      { path: 'search', loadComponent: () => import('./search/search-page').then((m) => m.SearchPage) },
-      { path: 'documents', loadComponent: () => import('./documents/documents-page').then((m) => m.DocumentsPage) },
-      {
-        path: 'documents/:document_id',
-        loadComponent: () => import('./documents/document-page').then((m) => m.DocumentPage),
-      },
-      { path: 'elements', loadComponent: () => import('./elements/elements-page').then((m) => m.ElementsPage) },
-      { path: 'operations', loadComponent: () => import('./operations/operations-page').then((m) => m.OperationsPage) },
-      {
-        path: 'operations/:operation_id',
-        loadComponent: () => import('./operations/operation-page').then((m) => m.OperationPage),
-      },
+      page('uploads', 'nav.uploads', () => import('./uploads/uploads-page').then((m) => m.UploadsPage)),
+      page('search', 'nav.search', () => import('./search/search-page').then((m) => m.SearchPage)),
+      page('documents', 'nav.documents', () => import('./documents/documents-page').then((m) => m.DocumentsPage)),
+      page('documents/:document_id', 'document.title', () => import('./documents/document-page').then((m) => m.DocumentPage)),
+      page('elements', 'elements.title', () => import('./elements/elements-page').then((m) => m.ElementsPage)),
+      page('operations', 'nav.operations', () => import('./operations/operations-page').then((m) => m.OperationsPage)),
+      page('operations/:operation_id', 'operation.title', () => import('./operations/operation-page').then((m) => m.OperationPage)),
     ],
   },
-  { path: '**', loadComponent: () => import('./problems/not-found-page').then((m) => m.NotFoundPage) },
+  page('**', 'problem.page_not_found', () => import('./problems/not-found-page').then((m) => m.NotFoundPage)),
 ];

@@ -2,10 +2,12 @@
 import { ChangeDetectionStrategy, Component, effect, inject, signal } from '@angular/core';
 import { Router, RouterLink, RouterLinkActive, RouterOutlet } from '@angular/router';
 import { NgbCollapse, NgbDropdownModule } from '@ng-bootstrap/ng-bootstrap';
+import { Reach } from './api/reach';
 import { Appearance, THEMES } from './appearance/theme';
 import { Keyboard } from './keyboard/keyboard';
 import { KeyHelp } from './keyboard/key-help';
 import { Language, type Tongue } from './language/language';
+import { Begun } from './operations/begun';
 import { Session } from './session/session';
 import { Uploads } from './uploads/uploads';
 
@@ -20,6 +22,8 @@ const NAMES: Record<Tongue, string> = { en: 'English', ru: 'Русский' };
 })
 export class App {
   private readonly router = inject(Router);
+  private readonly begun = inject(Begun);
+  protected readonly reach = inject(Reach);
   protected readonly session = inject(Session);
   protected readonly appearance = inject(Appearance);
   protected readonly language = inject(Language);
@@ -40,13 +44,18 @@ export class App {
   protected async signOut(): Promise<void> {
     this.isLeaving = true;
     this.session.end();
+    this.begun.forget();
     await this.router.navigateByUrl('/sign-in');
     this.isLeaving = false;
   }
 
-  /** A browser asks before it closes a tab that is still sending. */
+  /** A browser asks before it closes a tab with files that only this tab knows. */
   protected leave(event: BeforeUnloadEvent): void {
-    if (this.uploads.isSending()) event.preventDefault();
+    if (this.uploads.wouldBeLost()) event.preventDefault();
+  }
+
+  protected reload(): void {
+    location.reload();
   }
 
   protected toContent(event: Event): void {

@@ -1,6 +1,8 @@
 // The help on the keyboard, in the browser's own dialog: it keeps the focus inside and closes with Escape.
 import { ChangeDetectionStrategy, Component, ElementRef, afterNextRender, inject, output, viewChild } from '@angular/core';
+import type { Key } from '../language/english';
 import { Language } from '../language/language';
+import { PAGES } from './keys';
 
 @Component({
   selector: 'artstore-key-help',
@@ -9,6 +11,7 @@ import { Language } from '../language/language';
 })
 export class KeyHelp {
   readonly closed = output();
+  protected readonly pages = Object.entries(PAGES).map(([key, path]) => ({ key, name: `nav${path.replace('/', '.')}` as Key }));
   protected readonly say = inject(Language).say;
   private readonly dialog = viewChild.required<ElementRef<HTMLDialogElement>>('dialog');
 

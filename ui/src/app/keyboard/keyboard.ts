@@ -13,7 +13,7 @@ export class Keyboard {
 
   press(event: KeyboardEvent): void {
     const isTyped = event.target instanceof Element && event.target.closest(TYPED_INTO) !== null;
-    if (isTyped || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (isTyped || this.isHelping() || event.ctrlKey || event.altKey || event.metaKey) return;
     // A key is what is printed on it: letters of another layout are told by their place.
     const key = /^[/?]$/.test(event.key) ? event.key : event.code.replace(/^Key/, '').toLowerCase();
     const act = actOf(this.before, key);

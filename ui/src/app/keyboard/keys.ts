@@ -2,7 +2,7 @@
 
 export type Act = { go: string } | { move: 1 | -1 } | 'search' | 'help' | 'none';
 
-const PAGES: Readonly<Record<string, string>> = {
+export const PAGES: Readonly<Record<string, string>> = {
   u: '/uploads',
   s: '/search',
   d: '/documents',

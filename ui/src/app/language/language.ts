@@ -13,7 +13,7 @@ const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 @Injectable({ providedIn: 'root' })
 export class Language {
   readonly tongue = signal<Tongue>(preferred(localStorage.getItem(KEY), navigator.languages));
-  private readonly dates = computed(() => dateFormat(this.tongue()));
+  private readonly dates = computed(() => dateFormats(this.tongue()));
 
   constructor() {
     effect(() => (document.documentElement.lang = this.tongue()));
@@ -32,7 +32,12 @@ export class Language {
     return dictionary[`${family}.${name}`] ?? name;
   };
 
-  readonly date = (text: string): string => this.dates().format(new Date(text));
+  /** To the second; `dateBriefly` to the minute, `day` the day alone. */
+  readonly date = (text: string): string => this.dates().whole.format(new Date(text));
+  readonly dateBriefly = (text: string): string => this.dates().brief.format(new Date(text));
+  readonly day = (text: string): string => this.dates().day.format(new Date(text));
+
+  readonly seconds = (count: number): string => secondsIn(this.tongue(), count);
 
   readonly size = (bytes: number): string => sizeIn(this.tongue(), bytes);
 }
@@ -56,6 +61,14 @@ export function sizeIn(tongue: Tongue, bytes: number): string {
   return format.format(bytes / 1000 ** power);
 }
 
-function dateFormat(tongue: Tongue): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat(tongue, { dateStyle: 'medium', timeStyle: 'medium' });
+/** A length of time in its largest unit: 45 s, 3 min, 2 h. */
+export function secondsIn(tongue: Tongue, count: number): string {
+  const [unit, size] = count < 60 ? (['second', 1] as const) : count < 3600 ? (['minute', 60] as const) : (['hour', 3600] as const);
+  const format = new Intl.NumberFormat(tongue, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 0 });
+  return format.format(Math.ceil(count / size));
+}
+
+function dateFormats(tongue: Tongue) {
+  const format = (timeStyle?: 'short' | 'medium') => new Intl.DateTimeFormat(tongue, { dateStyle: 'medium', timeStyle });
+  return { whole: format('medium'), brief: format('short'), day: format() };
 }

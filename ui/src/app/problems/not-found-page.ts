@@ -1,14 +1,24 @@
 // The page for addresses that lead nowhere.
-import { ChangeDetectionStrategy, Component } from '@angular/core';
-import { local } from '../api/problem';
-import { ProblemPanel } from './problem-panel';
+import { ChangeDetectionStrategy, Component, inject } from '@angular/core';
+import { RouterLink } from '@angular/router';
+import { Language } from '../language/language';
 
 @Component({
   selector: 'artstore-not-found-page',
-  imports: [ProblemPanel],
+  imports: [RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
-  template: `<artstore-problem [problem]="problem" />`,
+  template: `
+    <div class="page-head">
+      <h1 data-testid="no-page">{{ say('problem.page_not_found') }}</h1>
+      <p class="page-lead">{{ say('problem.page_not_found.help') }}</p>
+    </div>
+    <p class="d-flex flex-wrap gap-2">
+      <a class="btn btn-outline-primary" routerLink="/search">{{ say('nav.search') }}</a>
+      <a class="btn btn-outline-primary" routerLink="/documents">{{ say('nav.documents') }}</a>
+      <a class="btn btn-outline-primary" routerLink="/uploads">{{ say('nav.uploads') }}</a>
+    </p>
+  `,
 })
 export class NotFoundPage {
-  protected readonly problem = local('page_not_found', 'There is no such page', 'The address leads nowhere.').body;
+  protected readonly say = inject(Language).say;
 }

@@ -1,5 +1,5 @@
 // Page of signing in: back to where one came from.
-import { ChangeDetectionStrategy, Component, inject, input } from '@angular/core';
+import { ChangeDetectionStrategy, Component, ElementRef, inject, input, viewChild } from '@angular/core';
 import { FormsModule } from '@angular/forms';
 import { Router } from '@angular/router';
 import { Archive } from '../api/archive';
@@ -22,13 +22,21 @@ export class SignInPage {
   private readonly router = inject(Router);
   protected readonly say = inject(Language).say;
   protected readonly signing = new Loading<void>();
+  private readonly secret = viewChild.required<ElementRef<HTMLInputElement>>('secret');
   protected login = '';
   protected password = '';
 
   protected async submit(): Promise<void> {
     await this.signing.load(() => this.archive.signIn(this.login, this.password));
-    if (this.signing.problem() !== undefined) return;
-    await this.router.navigateByUrl(inside(this.from()), { replaceUrl: true });
+    if (this.signing.problem() !== undefined) this.typeAnew();
+    else await this.router.navigateByUrl(inside(this.from()), { replaceUrl: true });
+  }
+
+  /** The password has the focus, and what was wrong in it is selected. */
+  private typeAnew(): void {
+    const field = this.secret().nativeElement;
+    field.focus();
+    field.select();
   }
 }
 
