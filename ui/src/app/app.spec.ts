@@ -1,4 +1,5 @@
 import { TestBed } from '@angular/core/testing';
+import { Router } from '@angular/router';
 import { App } from './app';
 import { Arrival } from './arrival';
 import { Reach } from './api/reach';
@@ -74,6 +75,12 @@ describe('the frame around every page', () => {
     document.dispatchEvent(new KeyboardEvent('keydown', { key: '?' }));
     await page.until(() => expect(page.element.querySelector('dialog')).not.toBeNull());
     expect(page.element.querySelector('dialog')?.textContent).toContain('Documents');
+    const gone = vi.spyOn(TestBed.inject(Router), 'navigateByUrl');
+    for (const code of ['KeyG', 'KeyE']) document.dispatchEvent(new KeyboardEvent('keydown', { key: code[3]!.toLowerCase(), code }));
+    expect(gone).not.toHaveBeenCalled();
+    page.element.querySelector('dialog')?.dispatchEvent(new Event('close'));
+    for (const code of ['KeyG', 'KeyE']) document.dispatchEvent(new KeyboardEvent('keydown', { key: code[3]!.toLowerCase(), code }));
+    expect(gone).toHaveBeenCalledWith('/elements');
   });
 });
 

@@ -32,7 +32,11 @@ export function newElement(): Problem {
 
 /** Of another origin the policy tells no more than the origin; a redirect it tells by the address before it. */
 function isThere(refused: string, address: string): boolean {
-  const [one, other] = [refused, address].map((text) => URL.parse(text, location.origin));
-  if (one?.href === other?.href) return true;
-  return one?.origin === other?.origin && one?.origin !== location.origin;
+  const [one, other] = [whole(refused), whole(address)];
+  if (one.href === other.href) return true;
+  return one.origin === other.origin && one.origin !== location.origin;
+}
+
+function whole(address: string): URL {
+  return new URL(address, location.origin);
 }

@@ -76,8 +76,8 @@ describe('the page of a document', () => {
 
   it('tells each happening with who asked for it, and leads to the operation', async () => {
     const page = show(DocumentPage, { document_id: 'd1' });
-    await page.until(() => expect(page.said('happening')).toBe('Stored, its attributes sealed'));
-    expect(page.said('cause')).toBe('Cause: asked for by \u2068Anna\u2069 at the gateway');
+    await page.until(() => expect(page.said('happening')).toBe('Document stored, attributes sealed'));
+    expect(page.said('cause')).toBe('Cause: requested by \u2068Anna\u2069 at the gateway');
     expect(page.all('cause')[0]?.querySelector('a')?.getAttribute('href')).toBe('/operations/op');
   });
 

@@ -17,7 +17,7 @@ describe('the page of storage elements', () => {
     await page.until(() => expect(page.all('element').length).toBe(2));
     expect(page.all('element-state').map((one) => [one.textContent, one.dataset['tone']])).toEqual([['online', 'good'], ['offline', 'bad']]);
     expect(page.all('room').map((one) => one.textContent)).toEqual(['1 TB free of 4 TB, 75% used', 'Space: not reported yet']);
-    expect(page.all('seen')[1]?.textContent).toBe('Not heard of yet');
+    expect(page.all('seen')[1]?.textContent).toBe('No contact yet');
     expect(page.text).toContain('ro: reading only');
   });
 

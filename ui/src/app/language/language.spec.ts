@@ -1,5 +1,5 @@
 import { ENGLISH } from './english';
-import { filled, preferred, sizeIn } from './language';
+import { filled, preferred, secondsIn, sizeIn } from './language';
 import { RUSSIAN } from './russian';
 
 const holes = (sentence: string) => [...sentence.matchAll(/\{\w+\}/g)].map(([hole]) => hole).sort();
@@ -21,6 +21,11 @@ describe('the language', () => {
 
   it('fills holes with values as they are, and leaves unknown ones', () => {
     expect(filled('“{words}” {other}', { words: '$& {x}' })).toBe('“$& {x}” {other}');
+  });
+
+  it('tells a length of time in its largest unit, and never that nothing is left', () => {
+    expect([1, 59, 61, 3600, 7201].map((count) => secondsIn('en', count))).toEqual(['1 sec', '59 sec', '2 min', '1 hr', '3 hr']);
+    expect(secondsIn('ru', 90)).toMatch(/^2\sмин$/);
   });
 
   it('tells sizes in decimal units', () => {

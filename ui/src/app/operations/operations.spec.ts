@@ -35,8 +35,8 @@ describe('operations', () => {
 
   it('says plainly that the list is of this tab, and where to begin one', async () => {
     const page = show(OperationsPage);
-    expect(page.text).toContain('those that you began in this tab');
-    expect(page.text).toContain('You have begun no operation in this tab.');
+    expect(page.text).toContain('those you started in this tab');
+    expect(page.text).toContain('You have not started any operation in this tab.');
   });
 
   it('remembers what was begun, newest first, through a reload and for who began it alone', async () => {
@@ -82,7 +82,7 @@ describe('operations', () => {
       page.element.querySelector('form')?.dispatchEvent(new Event('submit'));
     };
     open('something');
-    await page.until(() => expect(page.said('wanted-help')).toContain('There is no identifier in this'));
+    await page.until(() => expect(page.said('wanted-help')).toContain('There is no identifier here'));
     open(`see ${ID}`);
     await page.until(() => expect(gone).toHaveBeenCalledWith(['/operations', ID]));
     expect(gone).toHaveBeenCalledTimes(1);

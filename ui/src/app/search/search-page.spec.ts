@@ -33,7 +33,7 @@ describe('the page of searching', () => {
 
   it('says what can be searched before anything is typed, and asks for nothing', async () => {
     await page.fixture.whenStable();
-    expect([page.text.includes('It searches titles'), archive.asked]).toEqual([true, []]);
+    expect([page.text.includes('The search covers titles'), archive.asked]).toEqual([true, []]);
   });
 
   it('asks once for what is typed without a pause', async () => {
@@ -71,7 +71,7 @@ describe('the page of searching', () => {
   it('tells what was not found, and what to try', async () => {
     archive.on('/search', { items: [], next_cursor: null });
     page.set({ q: 'nothing' });
-    await page.until(() => expect(page.said('nothing')).toContain('Nothing is found for “nothing”'));
+    await page.until(() => expect(page.said('nothing')).toContain('Nothing found for “nothing”'));
     expect(page.said('nothing')).toContain('fewer words');
   });
 

@@ -57,8 +57,8 @@ describe('the page of signing in', () => {
   });
 
   it('says why one is here when the sign-in has ended', async () => {
-    expect(page.text).not.toContain('has ended');
+    expect(page.text).not.toContain('has expired');
     page.set({ expired: '1' });
-    await page.until(() => expect(page.text).toContain('Your sign-in has ended'));
+    await page.until(() => expect(page.text).toContain('Your session has expired'));
   });
 });

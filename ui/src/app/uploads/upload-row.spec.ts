@@ -45,7 +45,7 @@ describe('the row of an upload', () => {
 
   it('cannot be stopped once it is stored, and tells what is still done with it', async () => {
     tell({ stage: 'stored', operationId: 'op', step: 'text' });
-    await is(() => expect(row.said('stage')).toBe('Stored safely. Becoming searchable: its text is read'));
+    await is(() => expect(row.said('stage')).toBe('Stored safely. Becoming searchable: extracting its text'));
     expect(row.buttons).toEqual(['Operation']);
   });
 

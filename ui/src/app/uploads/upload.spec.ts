@@ -1,5 +1,5 @@
 import type { Operation } from '../api/archive';
-import { begun, canPause, canRemove, changed, isSlow, progressOf, toldBy, type Stage, type Upload } from './upload';
+import { begun, canPause, canRemove, changed, isOnlyHere, isSlow, paceOf, progressOf, toldBy, type Stage, type Upload } from './upload';
 
 const NEW = begun('1', 'Опись.txt', 200, 1000);
 const at = (stage: Stage, done = 0): Upload => ({ ...NEW, stage, done });
@@ -33,6 +33,19 @@ describe('an upload', () => {
     const way = [at('waiting'), at('reading', 100), at('announcing'), at('sending', 100), at('stored')].map(progressOf);
     expect(way).toEqual([0, 10, 20, 60, 100]);
     expect(progressOf({ ...at('sending'), size: 0 })).toBe(100);
+  });
+
+  it('has a pace while bytes move, once it has gone on long enough, and none while nobody answers', () => {
+    const sending = { ...at('sending', 100), since: 0 };
+    expect(paceOf(sending, 4000)).toEqual({ rate: 25, left: 4 });
+    expect(paceOf({ ...sending, stage: 'reading' }, 4000)).toEqual({ rate: 25, left: 4 });
+    for (const still of [{ ...sending, done: 0 }, { ...sending, lost: true }, { ...sending, stage: 'stored' as const }]) expect(paceOf(still, 4000)).toBeNull();
+    expect(paceOf(sending, 1000)).toBeNull();
+  });
+
+  it('is only in this tab until it is stored', () => {
+    const stages: Stage[] = ['waiting', 'reading', 'announcing', 'sending', 'stored', 'found', 'paused', 'failed'];
+    expect(stages.filter((stage) => isOnlyHere(at(stage)))).toEqual(['waiting', 'reading', 'announcing', 'sending', 'paused']);
   });
 
   it('can be paused until it is stored, and removed when nothing is under way', () => {

@@ -109,6 +109,7 @@ describe('the queue of uploads', () => {
     uploads.add([file()]);
     await until('failed');
     expect(uploads.list()[0]?.problem?.code).toBe('type_refused');
+    expect([uploads.failed(), uploads.found(), uploads.over()]).toEqual([1, 0, 1]);
     double.send = async () => undefined;
     uploads.retry(uploads.list()[0]!.id);
     await until('found');
