@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -28,8 +28,7 @@ PROCESSES_MAX = 4
 # Below this a second process costs more than it takes over.
 ITEMS_PER_PROCESS = 20_000
 LINE_BYTES_MAX = 1024 * 1024
-# Folding makes no cycles, but so many short-lived objects that looking for some takes a sixth of the time.
-COLLECT_AFTER = 100_000
+COLLECT_AFTER = 1_000_000
 
 _BY_CODE: Mapping[str, type[ArtStoreError]] = MappingProxyType(
     {kind.code: kind for kind in (Busy, ConfigurationInvalid, DatabaseUnavailable, LogUnavailable)}
@@ -70,14 +69,30 @@ async def load_in_processes(
         "postgres": {**postgres.model_dump(mode="json"), **dsn},
         "schema": schema,
     }
-    tasks = [asyncio.create_task(_one({**given, "piece": asdict(piece)}, ears)) for piece in work]
+    await all_or_none(*[_one({**given, "piece": asdict(piece)}, ears) for piece in work])
+
+
+async def all_or_none(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all at once; an error of one ends the others, and is told when they have ended: nothing writes on behind."""
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
-        # Every process has ended before an error of one is told: nothing writes on behind.
-        await asyncio.wait(tasks)
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+@contextlib.contextmanager
+def few_collections() -> Iterator[None]:
+    """Let the collector of cycles look seldom: folding makes none, but so many short-lived objects to look through."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 async def _one(given: Mapping[str, Any], ears: Ears) -> None:
@@ -162,9 +177,8 @@ def _piece(told: Mapping[str, Any]) -> Piece:
 def main() -> int:
     """Run one loading process. An interrupt is for its parent, with which it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(COLLECT_AFTER)
     # Whatever else is printed, by a library say, goes where errors go.
-    with contextlib.closing(os.fdopen(os.dup(1), "w", encoding="utf-8")) as mouth:
+    with few_collections(), contextlib.closing(os.fdopen(os.dup(1), "w", encoding="utf-8")) as mouth:
         os.dup2(2, 1)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(mouth))

@@ -23,12 +23,12 @@ from projections.compare import Comparison, compared
 from projections.copying import drop_keys, make_keys
 from projections.dead_letters import ToldDeadLetters
 from projections.disk import Broken, count_files, roots_in
-from projections.loaders import Ears, load_in_processes, pieces
+from projections.loaders import Ears, all_or_none, few_collections, load_in_processes, pieces
 from projections.loading import Stretch, load
 from projections.log import ends
 from projections.position import Partition, place, positions
 from projections.projector import Ground, Projector
-from projections.shape import NEXT, PREVIOUS, REBUILD_LOCK, drop, make_indexes, make_tables, swap
+from projections.shape import NEXT, PREVIOUS, REBUILD_LOCK, analyze, drop, make_indexes, make_tables, swap
 from projections.texts.queries import TextStore
 from projections.texts.worker import TextWorker
 from projections.view import View
@@ -165,13 +165,14 @@ async def _load(work: Work, roots: Sequence[Path], processes: int | None) -> tup
         work.tell(f"broken: {found}")
 
     started = time.monotonic()
-    async with _loading_told(work, stretches):
-        if len(shared) == 1:
-            await load(work.ground, shared[0], tell_broken)
-        else:
-            ears = Ears(tell_broken, work.letters.tell)
-            postgres = _patient(work.settings.postgres)
-            await load_in_processes(work.settings.kafka, postgres, NEXT, shared, ears)
+    here, *others = shared
+    ears, postgres = Ears(tell_broken, work.letters.tell), _patient(work.settings.postgres)
+    with few_collections():
+        async with _loading_told(work, stretches):
+            await all_or_none(
+                load(work.ground, here, tell_broken),
+                load_in_processes(work.settings.kafka, postgres, NEXT, others, ears),
+            )
     async with translated_errors(), work.pool.acquire() as connection, connection.transaction():
         for view, offsets in noted.items():
             await place(connection, NEXT, view.name, offsets)
@@ -234,7 +235,7 @@ async def _index_view(work: Work, view: View, source: Source) -> None:
         async with connection.transaction():
             await make_indexes(connection, NEXT, view)
         for table in view.tables:
-            await connection.execute(f"ANALYZE {NEXT}.{table.name}")
+            await analyze(connection, NEXT, table)
         await connection.reset()
 
 
