@@ -49,33 +49,44 @@ class Folded:
 Refused: TypeAlias = Malformed | Corrupted
 
 
-def decode_batch(batch: Batch) -> tuple[Received | Refused, ...]:
-    """Decode the records in order, each to what it says or to why it cannot be understood."""
-    return tuple(map(_decoded, batch.records))
+def fold_batch(view: View, batch: Batch) -> Folded:
+    """Fold the records in order. One that cannot be understood becomes a dead letter and stops nothing."""
+    return fold_for([view], batch)[0]
 
 
-def fold_batch(view: View, batch: Batch, decoded: Sequence[Received | Refused] | None = None) -> Folded:
-    """Fold the records in order. One that cannot be understood becomes a dead letter and stops nothing.
+def fold_for(views: Sequence[View], batch: Batch) -> list[Folded]:
+    """Return what each of several views makes of a batch, of which every record is read once, for all of them."""
+    folds = [_Fold(view) for view in views]
+    for record in batch.records:
+        found = _decoded(record)
+        for fold in folds:
+            fold.take(record, found)
+    return [Folded(tuple(fold.rows), tuple(fold.letters), tuple(fold.traces)) for fold in folds]
 
-    `decoded` is what `decode_batch` made of them, where several views fold the same batch.
-    """
-    rows: list[Row] = []
-    letters: list[Record] = []
-    traces: list[tuple[int, str]] = []
-    for record, found in zip(batch.records, decode_batch(batch) if decoded is None else decoded, strict=True):
+
+class _Fold:
+    """What one view has made of the records so far."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.rows: list[Row] = []
+        self.letters: list[Record] = []
+        self.traces: list[tuple[int, str]] = []
+
+    def take(self, record: RawRecord, found: Received | Refused) -> None:
+        """Fold one record, read already."""
         try:
             received = _understood(found)
-            rows += view.fold(received)
+            self.rows += self._view.fold(received)
         except (Malformed, Corrupted) as error:
-            letters.append(dead_letter(record, error, group_of(view)))
+            self.letters.append(dead_letter(record, error, group_of(self._view)))
         else:
             if received.traceparent is not None:
-                traces.append((record.offset, received.traceparent))
-    return Folded(tuple(rows), tuple(letters), tuple(traces))
+                self.traces.append((record.offset, received.traceparent))
 
 
 def _decoded(record: RawRecord) -> Received | Refused:
-    trace = text_headers(pair for pair in record.headers if pair[0] == TRACE_HEADER)
+    trace = text_headers([pair for pair in record.headers if pair[0] == TRACE_HEADER])
     try:
         return receive(position_of(record), record.key, record.value, trace)
     except (Malformed, Corrupted) as error:

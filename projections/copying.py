@@ -1,15 +1,14 @@
 """Filling tables by COPY: rows go into tables without keys, and what was said twice is settled before the keys come."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from operator import attrgetter
-from types import MappingProxyType
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 
-from projections.tables import Row, Table, as_moment, as_text, columns_of, json_text, kept, states
+from projections.lines import lines_of
+from projections.tables import Row, Table, kept, states
 from projections.view import View
+
+ROWS_AT_ONCE = 200
 
 
 async def drop_keys(connection: asyncpg.Connection, schema: str, view: View) -> None:
@@ -23,10 +22,14 @@ async def copy_rows(connection: asyncpg.Connection, schema: str, view: View, row
     for table, mine in view.by_table(rows):
         # Of the states that a view looks for gaps in, none may be missing.
         chosen = states(mine) if view.find else kept(mine)
-        await connection.copy_records_to_table(
-            table.name, schema_name=schema, columns=table.columns, records=_records(table, chosen)
-        )
+        await connection.copy_to_table(table.name, schema_name=schema, columns=table.columns, source=_pieces(chosen))
     return 0
+
+
+async def _pieces(rows: Sequence[Row]) -> AsyncIterator[bytes]:
+    """Yield rows as lines, some at once: the database reads them while the next are written."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield lines_of(rows[start : start + ROWS_AT_ONCE])
 
 
 async def make_keys(connection: asyncpg.Connection, schema: str, view: View) -> None:
@@ -59,25 +62,3 @@ async def _settle(connection: asyncpg.Connection, schema: str, table: Table) -> 
         ))
         """  # noqa: S608 - names are ours
     )
-
-
-def _records(table: Table, rows: Iterable[Row]) -> Iterable[tuple[Any, ...]]:
-    values = attrgetter(*columns_of(table.row))
-    return (tuple([_TAKEN.get(type(value), json_text)(value) for value in values(row)]) for row in rows)
-
-
-def _as_it_is(value: object) -> object:
-    return value
-
-
-# What the driver takes for a column of each type; all else stands in a column of JSON.
-_TAKEN: Mapping[type, Callable[[Any], Any]] = MappingProxyType(
-    {
-        type(None): _as_it_is,
-        bool: _as_it_is,
-        int: _as_it_is,
-        bytes: _as_it_is,
-        str: as_text,
-        datetime: as_moment,
-    }
-)

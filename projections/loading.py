@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.runtime.kafka import translated_errors
 from infra.runtime.postgres import translated_errors as translated_database_errors
-from projections.batch import Batch, Folded, decode_batch, fold_batch
+from projections.batch import Batch, Folded, fold_for
 from projections.catalogue import VIEWS
 from projections.copying import copy_rows
 from projections.disk import Broken, scan
@@ -80,14 +80,11 @@ async def _load_log(ground: Ground, wanted: Mapping[Partition, Stretch]) -> None
 
 
 async def _write(batch: Batch, writers: Sequence[BatchWriter]) -> None:
-    """Write the batch into its views at once: the database works at one while the next is folded."""
-    decoded = decode_batch(batch)
-    under_way = []
-    for writer in writers:
-        under_way.append(asyncio.create_task(_one(writer, batch, fold_batch(writer.view, batch, decoded))))
-        await asyncio.sleep(0)
+    """Write the batch into its views at once."""
+    folded = fold_for([writer.view for writer in writers], batch)
+    works = [_one(writer, batch, mine) for writer, mine in zip(writers, folded, strict=True)]
     # Every one ends before an error of one is told: nothing runs on behind.
-    for outcome in await asyncio.gather(*under_way, return_exceptions=True):
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
         if outcome is not None:
             raise outcome
 

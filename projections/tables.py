@@ -1,15 +1,15 @@
 """Rows of views: frozen values that a fold returns, what they are as JSON, and the one statement that puts them."""
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import asyncpg
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from infra.runtime.postgres import JsonText
@@ -18,9 +18,11 @@ ROWS_AT_ONCE = 1000
 
 
 class Row(Protocol):
-    """One row that a fold wants to see in its table; a frozen dataclass whose fields are the columns."""
+    """One row that a fold wants to see in its table; a named tuple whose fields are the columns."""
 
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+    def __iter__(self) -> Iterator[Any]:
+        """Return the values of the columns, in their order."""
+        ...
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -69,7 +71,7 @@ async def put(connection: asyncpg.Connection, schema: str, table: Table, rows: S
     """Put rows of one table; of several rows about the same, only the one that counts is sent."""
     statement = table.put_statement(schema)
     for chunk in _chunks(kept(rows)):
-        await connection.execute(statement, json_text([_row_to_json(row) for row in chunk]))
+        await connection.execute(statement, JsonText(json_bytes([_row_to_json(row) for row in chunk])))
 
 
 def kept(rows: Iterable[Row]) -> list[Row]:
@@ -86,7 +88,7 @@ def kept(rows: Iterable[Row]) -> list[Row]:
 @cache
 def columns_of(kind: type[Row]) -> tuple[str, ...]:
     """Return the names of the columns that rows of this kind fill, in the order of their fields."""
-    return tuple(field.name for field in dataclasses.fields(kind))
+    return tuple(kind.__annotations__)
 
 
 def states(rows: Iterable[Row]) -> list[Row]:
@@ -96,7 +98,7 @@ def states(rows: Iterable[Row]) -> list[Row]:
 
 def row_as_json(row: Row) -> dict[str, Any]:
     """Return the row as PostgreSQL reads it from JSON, and as two rows are compared."""
-    return {name: as_json(getattr(row, name)) for name in columns_of(type(row))}
+    return {name: as_json(value) for name, value in zip(columns_of(type(row)), row, strict=True)}
 
 
 def as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
@@ -109,10 +111,12 @@ def as_json(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
         return value
     if kind is dict:
         return {as_text(str(name)): as_json(item) for name, item in value.items()}  # type: ignore[attr-defined]
-    return _seldom_as_json(value)
+    if isinstance(value, BaseModel):
+        return as_json(value.model_dump(mode="json"))
+    return as_json(json.loads(value)) if isinstance(value, JsonText) else _seldom_as_json(value)
 
 
-def json_text(value: object) -> JsonText:
+def json_bytes(value: object) -> bytes:
     """Return what `as_json` makes of `value`, encoded; `value` is JSON but for text that PostgreSQL does not take."""
     try:
         encoded = to_json(value)
@@ -121,12 +125,12 @@ def json_text(value: object) -> JsonText:
     # That there is a NUL can only be seen from what might be its escape.
     if _NUL in encoded:
         encoded = json.dumps(as_json(value), ensure_ascii=False).encode()
-    return JsonText(encoded)
+    return encoded
 
 
 def _row_to_json(row: Row) -> dict[str, Any]:
-    values = ((name, getattr(row, name)) for name in columns_of(type(row)))
-    return {name: _seldom_as_json(value) if type(value) in _NOT_JSON else value for name, value in values}
+    values = zip(columns_of(type(row)), row, strict=True)
+    return {name: as_json(value) if isinstance(value, _NOT_JSON) else value for name, value in values}
 
 
 def as_text(text: str) -> str:

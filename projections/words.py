@@ -34,7 +34,8 @@ def normal_query(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    return _DEED.sub("писи", _small(text).replace("ё", "е"))
+    small = _small(text).replace("ё", "е")
+    return _DEED.sub("писи", small) if "пись" in small else small
 
 
 def _small(text: str) -> str:

@@ -9,7 +9,7 @@ from schemas.elements import Mode
 from schemas.envelope import Actor
 from schemas.errors import SealBroken, TooLarge
 from schemas.identifiers import DocumentId, ElementId, EventId
-from schemas.sealing import seal, unseal_told
+from schemas.sealing import require_seal, seal, unseal_told
 
 SEAL_FIELD = "attr_sha256"
 SCHEMA: Literal["artstore.attr/1"] = "artstore.attr/1"
@@ -106,6 +106,16 @@ class Attributes(Part):
     @classmethod
     def from_sealed_told(cls, data: bytes) -> "tuple[Attributes, str]":
         """Return the attributes in `data` and their seal; SealBroken unless seal and form are right."""
+        try:
+            found = cls.model_validate_json(data)
+        except ValidationError:
+            # The quick parser is stricter: what it refuses may still be JSON; and what is wrong is said in order.
+            return cls._carefully(data)
+        # Unknown fields are kept, and the seal is none of those that the class knows.
+        return found, require_seal(data, SEAL_FIELD, (found.model_extra or {}).pop(SEAL_FIELD, None))
+
+    @classmethod
+    def _carefully(cls, data: bytes) -> "tuple[Attributes, str]":
         body, digest = unseal_told(data, SEAL_FIELD)
         try:
             return cls.model_validate(body), digest

@@ -37,7 +37,12 @@ def unseal_told(data: bytes, field: str) -> tuple[dict[str, Any], str]:
     except ValueError as error:
         msg = "The file is not JSON; its seal cannot be read."
         raise SealBroken(msg) from error
-    digest = value.get(field) if isinstance(value, dict) else None
+    digest = require_seal(data, field, value.pop(field, None) if isinstance(value, dict) else None)
+    return dict(value), digest
+
+
+def require_seal(data: bytes, field: str, digest: object) -> str:
+    """Return `digest`, the seal found in `data`; SealBroken unless the bytes match it."""
     if not isinstance(digest, str) or len(digest) != len(ZEROS):
         msg = f"The file has no seal in {field}."
         raise SealBroken(msg)
@@ -45,8 +50,7 @@ def unseal_told(data: bytes, field: str) -> tuple[dict[str, Any], str]:
     zeroed = data.replace(_place(field, digest), _place(field, ZEROS), 1)
     if hashlib.sha256(zeroed).hexdigest() != digest:
         raise SealBroken
-    del value[field]
-    return dict(value), digest
+    return digest
 
 
 def parsed(data: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its types

@@ -1,16 +1,15 @@
 """The fold of `accounts`."""
 
 import unicodedata
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from projections.tables import Row
 from schemas.envelope import Received
 from schemas.events import AccountCreated
 
 
-@dataclass(frozen=True)
-class AccountRow:
+class AccountRow(NamedTuple):
     """An account. The password's hash stays sealed."""
 
     account_id: str

@@ -1,19 +1,19 @@
 """The fold of `documents` and `versions`: rows out of the sealed `attr.json`, the same from the log and from a disk."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from projections.opened import opened
 from projections.tables import Row
 from projections.words import composed, normal
 from schemas.attributes import Attributes
 from schemas.envelope import Actor, Received
 from schemas.errors import SealBroken
 from schemas.events import DocumentCommitted
+from schemas.identifiers import ElementId
 
 
-@dataclass(frozen=True)
-class DocumentRow:
+class DocumentRow(NamedTuple):
     """A document as its newest attributes say. Size in bytes; the three `words` are what is searched."""
 
     document_id: str
@@ -40,11 +40,11 @@ class DocumentRow:
     element_id: str
     mode_at_write: str
     mode_epoch: int
-    vclock: dict[str, int]
+    vclock: dict[ElementId, int]
     created_at: datetime
-    created_by: dict[str, Any]
+    created_by: Actor
     updated_at: datetime
-    updated_by: dict[str, Any]
+    updated_by: Actor
     title_words: str
     name_words: str
     custom_words: str
@@ -60,8 +60,7 @@ class DocumentRow:
         return self.attr_seq
 
 
-@dataclass(frozen=True)
-class VersionRow:
+class VersionRow(NamedTuple):
     """A version as its own attributes say. Size in bytes."""
 
     document_id: str
@@ -78,7 +77,7 @@ class VersionRow:
     sha256: str
     element_id: str
     updated_at: datetime
-    updated_by: dict[str, Any]
+    updated_by: Actor
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -105,12 +104,11 @@ def fold_received(received: Received) -> tuple[Row, ...]:
 
 def fold(attr: bytes) -> tuple[DocumentRow, VersionRow]:
     """Return the rows of the sealed bytes of an `attr.json`. SealBroken unless seal and form are right."""
-    attributes, digest = Attributes.from_sealed_told(attr)
-    updated_by = _person(attributes.provenance.updated_by)
-    return _document(attributes, digest, updated_by), _version(attributes, digest, updated_by)
+    attributes, digest = opened(attr)
+    return _document(attributes, digest), _version(attributes, digest)
 
 
-def _document(attributes: Attributes, digest: str, updated_by: dict[str, Any]) -> DocumentRow:
+def _document(attributes: Attributes, digest: str) -> DocumentRow:
     content, provenance, described = attributes.content, attributes.provenance, attributes.description
     retention, element = attributes.retention, attributes.element
     return DocumentRow(
@@ -138,18 +136,18 @@ def _document(attributes: Attributes, digest: str, updated_by: dict[str, Any]) -
         element_id=element.element_id,
         mode_at_write=element.mode_at_write.value,
         mode_epoch=element.mode_epoch,
-        vclock={str(name): count for name, count in attributes.vclock.items()},
+        vclock=dict(attributes.vclock),
         created_at=provenance.created_at,
-        created_by=_person(provenance.created_by),
+        created_by=provenance.created_by,
         updated_at=provenance.updated_at,
-        updated_by=updated_by,
+        updated_by=provenance.updated_by,
         title_words=normal(composed(described.title)),
         name_words=normal(composed("\n".join((content.original_filename, *described.tags)))),
         custom_words=normal(composed("\n".join((described.document_class, *_values(described.custom))))),
     )
 
 
-def _version(attributes: Attributes, digest: str, updated_by: dict[str, Any]) -> VersionRow:
+def _version(attributes: Attributes, digest: str) -> VersionRow:
     content = attributes.content
     return VersionRow(
         document_id=attributes.document_id,
@@ -166,12 +164,8 @@ def _version(attributes: Attributes, digest: str, updated_by: dict[str, Any]) ->
         sha256=content.sha256,
         element_id=attributes.element.element_id,
         updated_at=attributes.provenance.updated_at,
-        updated_by=updated_by,
+        updated_by=attributes.provenance.updated_by,
     )
-
-
-def _person(actor: Actor) -> dict[str, Any]:
-    return actor.model_dump(mode="json")
 
 
 def _values(custom: dict[str, str | bool | int | float]) -> list[str]:

@@ -1,7 +1,7 @@
 """The fold of `elements`: identity out of the sealed `element.json` (log or disk), and heartbeats."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from projections.tables import Row
 from schemas.elements import ElementIdentity
@@ -9,8 +9,7 @@ from schemas.envelope import Received
 from schemas.events import ElementRegistered, ElementStatus
 
 
-@dataclass(frozen=True)
-class ElementRow:
+class ElementRow(NamedTuple):
     """An element as its identity says."""
 
     element_id: str
@@ -31,8 +30,7 @@ class ElementRow:
         return self.mode_epoch
 
 
-@dataclass(frozen=True)
-class StatusRow:
+class StatusRow(NamedTuple):
     """An element's heartbeat. Sizes in bytes; `outbox` counts events that wait for the log."""
 
     element_id: str

@@ -1,15 +1,14 @@
 """The fold of `keys`."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from projections.tables import Row
 from schemas.envelope import Received
 from schemas.events import KeyRegistered
 
 
-@dataclass(frozen=True)
-class KeyRow:
+class KeyRow(NamedTuple):
     """A token-signing key: the public half as JWK text, the private half sealed."""
 
     key_id: str

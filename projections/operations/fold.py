@@ -1,22 +1,20 @@
 """The fold of `operations`: what was asked (inbox), and how far the saga has come (saga events)."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from projections.tables import Row
 from projections.timeline.payload import payload_of
-from schemas.envelope import Message, Received
+from schemas.envelope import Actor, Message, Received
 from schemas.events import SagaAdvanced
 from schemas.requests import AccountRequested, KeyRequested, UploadRequested
 
 _KINDS = MappingProxyType({UploadRequested: "upload", AccountRequested: "account", KeyRequested: "key"})
 
 
-@dataclass(frozen=True)
-class RequestRow:
+class RequestRow(NamedTuple):
     """A request, whole but for its secrets: enough to answer a repeated one."""
 
     operation_id: str
@@ -24,7 +22,7 @@ class RequestRow:
     subject: str
     request_sha256: str
     requested_at: datetime
-    actor: dict[str, Any]
+    actor: Actor
     document_id: str | None
     element_id: str | None
     request: dict[str, Any]
@@ -40,8 +38,7 @@ class RequestRow:
         return 0
 
 
-@dataclass(frozen=True)
-class SagaRow:
+class SagaRow(NamedTuple):
     """The state of a saga as people see it."""
 
     operation_id: str
@@ -90,7 +87,7 @@ def _request(message: UploadRequested | AccountRequested | KeyRequested) -> Requ
         subject=message.meta.actor.subject,
         request_sha256=message.request_sha256,
         requested_at=message.meta.occurred_at,
-        actor=message.meta.actor.model_dump(mode="json"),
+        actor=message.meta.actor,
         document_id=_field(message, "document_id"),
         element_id=_field(message, "element_id"),
         request=payload_of(message),

@@ -1,6 +1,6 @@
 """The fold of `texts`: which document has a text, and at which element it can be fetched."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from projections.tables import Row
 from schemas.envelope import Received
@@ -9,8 +9,7 @@ from schemas.events import TextExtracted, TextUnavailable
 PENDING, READY, UNAVAILABLE = "pending", "ready", "unavailable"
 
 
-@dataclass(frozen=True)
-class TextRow:
+class TextRow(NamedTuple):
     """A text as the log knows it. `final`: there is no text and nothing to fetch. Sizes in characters."""
 
     document_id: str

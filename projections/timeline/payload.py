@@ -12,9 +12,9 @@ from schemas.sealing import parsed
 SECRET = "***"  # noqa: S105 - stands in the place of one
 
 
-def payload_of(message: Message) -> dict[str, Any]:
-    """Return the fields of the message's own type; its envelope is told apart."""
-    fields = message.model_dump(mode="python", exclude={"meta"})
+def payload_of(message: Message, *, but: str = "meta") -> dict[str, Any]:
+    """Return the fields of the message's own type, all `but` one; its envelope is told apart."""
+    fields = message.model_dump(mode="python", exclude={"meta", but})
     return {name: SECRET if _is_secret(name) else _SPECIAL.get(name, _plain)(value) for name, value in fields.items()}
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from projections.batch import Batch, decode_batch, fold_batch, is_ours
+from projections.batch import Batch, fold_batch, fold_for, is_ours
 from projections.catalogue import DOCUMENTS, OPERATIONS, TIMELINE
 from projections.documents.fold import DocumentRow
 from schemas.topics import DOCUMENT_EVENT, SAGA_INBOX
@@ -56,10 +56,11 @@ def test_the_halves_of_a_batch_join_without_a_gap() -> None:
     assert [(half.start, half.end) for half in halves[1].halves()] == [(5, 8), (8, 9)]
 
 
-def test_a_batch_that_was_decoded_before_is_folded_to_the_same() -> None:
+def test_what_several_views_make_of_a_batch_together_is_what_each_makes_of_it_alone() -> None:
     records = (raw(a_document_committed(a_document()), 1, f"00-{'1' * 32}-{'2' * 16}-01"), ARecord(2, b"k", b"\0x"))
     batch = Batch(PARTITION, 1, records)
-    assert fold_batch(TIMELINE, batch, decode_batch(batch)) == fold_batch(TIMELINE, batch)
+    views = (DOCUMENTS, TIMELINE)
+    assert fold_for(views, batch) == [fold_batch(view, batch) for view in views]
 
 
 def test_the_inbox_is_left_to_the_reader_that_decides() -> None:

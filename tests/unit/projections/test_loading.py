@@ -8,7 +8,7 @@ import pytest
 from projections.documents.fold import fold
 from projections.loaders import ITEMS_PER_PROCESS, pieces
 from projections.loading import Stretch
-from projections.tables import as_json, json_text, states
+from projections.tables import as_json, json_bytes, states
 from tests.projecting import a_document, next_state
 
 
@@ -39,7 +39,7 @@ def test_little_work_is_done_by_one_process() -> None:
     ],
 )
 def test_json_is_encoded_to_what_the_database_takes(value: Any) -> None:
-    assert json.loads(json_text(value)) == as_json(value)
+    assert json.loads(json_bytes(value)) == as_json(value)
 
 
 def test_every_state_is_kept_once_the_first_of_equal_rank() -> None:

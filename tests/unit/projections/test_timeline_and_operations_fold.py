@@ -2,18 +2,20 @@
 
 import json
 
+import pytest
+
 from projections.accounts.fold import AccountRow, login_key
 from projections.accounts.fold import fold as fold_account
 from projections.operations.fold import RequestRow, SagaRow
 from projections.operations.fold import fold as fold_operation
-from projections.tables import kept
+from projections.tables import as_json, kept, row_as_json
 from projections.timeline.fold import EventRow
 from projections.timeline.fold import fold as fold_event
 from projections.timeline.payload import payload_of
 from schemas.events import Output
 from schemas.requests import Description
 from tests.builders import a_content_committed, a_document_committed, an_upload_request
-from tests.projecting import a_document, a_saga_step, a_text, an_account, received
+from tests.projecting import a_document, a_saga_step, a_text, an_account, flipped, received
 
 
 def test_sealed_attributes_are_shown_as_what_they_say() -> None:
@@ -21,6 +23,19 @@ def test_sealed_attributes_are_shown_as_what_they_say() -> None:
     payload = payload_of(a_document_committed(attributes))
     assert payload["attr"]["description"]["title"] == "Опись"
     assert "meta" not in payload
+
+
+@pytest.mark.parametrize("title", ["Опись", 'в "кавычках" и \\ с\tтабуляцией', "a\0b\x01", "\x7f\u2028"])
+def test_sealed_attributes_stand_in_the_row_as_they_would_be_shown(title: str) -> None:
+    event = a_document_committed(a_document(title=title))
+    [row] = fold_event(received(event))
+    assert row_as_json(row)["payload"] == as_json(payload_of(event))
+
+
+def test_attributes_whose_seal_is_broken_are_shown_all_the_same() -> None:
+    event = a_document_committed(a_document(title="Опись"))
+    [row] = fold_event(received(event.model_copy(update={"attr": flipped(event.attr)})))
+    assert row_as_json(row)["payload"]["attr"]["description"]["title"] == "forged"
 
 
 def test_bytes_that_are_no_json_are_shown_as_base64() -> None:
