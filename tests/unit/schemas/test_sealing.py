@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.attributes import SEAL_FIELD, Attributes
 from schemas.errors import SealBroken, TooLarge
@@ -56,6 +57,42 @@ def test_unknown_fields_survive_a_rewrite() -> None:
     body["content"]["and_here"] = 7
     sealed = seal(body, SEAL_FIELD)
     assert Attributes.from_sealed(sealed).sealed() == sealed
+
+
+@pytest.mark.parametrize(
+    ("written", "rewritten"),
+    [
+        ('"attr_seq":1', '"attr_seq":"3"'),
+        ('"attr_seq":1', '"attr_seq":true'),
+        ('"attr_seq":1', '"attr_seq":3.0'),
+        ('"attr_seq":1', '"attr_seq":3.5'),
+        ('"attr_seq":1', '"attr_seq":9,"attr_seq":2'),
+        ('"attr_seq":1', '"attr_seq":123456789012345678901234567890'),
+        ('"custom":{}', '"custom":{"a":1,"b":1.0,"c":true,"d":"1","a":"2"}'),
+        ('"custom":{}', '"custom":{"a":null}'),
+        ('"custom":{}', '"custom":{"half":"\\ud800","nul":"\\u0000"}'),
+        ('"holds":[]', '"holds":[{"a":[1,{"b":null}]}]'),
+        ('"tags":["отчёт","2026"]', '"tags":"2026"'),
+        ('"created_at":"2026-11-24T10:30:15.123456Z"', '"created_at":1795516215'),
+        ('"created_at":"2026-11-24T10:30:15.123456Z"', '"created_at":"2026-11-24T10:30:15+03:00"'),
+        ('"created_at":"2026-11-24T10:30:15.123456Z"', '"created_at":"2026-11-24T10:30:15"'),
+        ('"mode_at_write":"edit"', '"mode_at_write":"none"'),
+    ],
+)
+def test_attributes_of_any_writer_are_those_of_the_json_inside_the_seal(written: str, rewritten: str) -> None:
+    text = an_attributes().sealed().decode()
+    assert written in text
+    changed = text.replace(json.loads(text)[SEAL_FIELD], "0" * 64).replace(written, rewritten).encode()
+    sealed = changed.replace(b"0" * 64, hashlib.sha256(changed).hexdigest().encode(), 1)
+    try:
+        said = Attributes.model_validate(unseal(sealed, SEAL_FIELD))
+    except ValidationError:
+        with pytest.raises(SealBroken, match="form"):
+            Attributes.from_sealed(sealed)
+    else:
+        found = Attributes.from_sealed(sealed)
+        assert found == said
+        assert repr(found) == repr(said)
 
 
 def test_attributes_above_the_hard_limit_are_refused_by_the_name_of_the_largest_part() -> None:
