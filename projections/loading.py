@@ -63,8 +63,6 @@ async def load(ground: Ground, piece: Piece, tell_broken: Callable[[Broken], Non
 
 async def _put(ground: Ground, rows: Sequence[Row]) -> None:
     async with translated_database_errors(), ground.pool.acquire() as connection, connection.transaction():
-        # What is lost with the database's last moments is begun again with all else.
-        await connection.execute("SET LOCAL synchronous_commit TO off")
         for view in VIEWS:
             put = copy_rows if view.large else put_and_watch
             await put(connection, ground.schema, view, rows)
