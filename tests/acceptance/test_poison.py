@@ -7,11 +7,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
+from infra.cli.terminal import PARTIAL
 from infra.runtime.kafka import partition_for
+from projections.batch import group_of
+from projections.catalogue import VIEWS
 from schemas.topics import (
     BY_NAME,
     DOCUMENT_EVENT,
@@ -28,6 +32,7 @@ from stream_processors.fold import GROUP
 from tests.archive import Archive
 from tests.hostile.poison import genuine_of, is_refused_by_the_broker, poisons, put, read, sources, stranger
 from tests.stacks import PROGRAMS, Stack, eventually, whole_stack
+from tests.view_rows import await_caught_up, rows_of_views
 
 READ = (
     SAGA_INBOX,
@@ -41,6 +46,8 @@ READ = (
 )
 EACH = 125
 TOLD_SECONDS = 90
+GIVEN_UP = re.compile(r"^given up by (\S+): log (\S+)/(\d+)@(\d+): ", re.MULTILINE)
+PROJECTORS = {group_of(view) for view in VIEWS}
 UNREAD = re.compile(r"log (\S+)/(\d+)@(\d+): ")
 Place = tuple[str, int, int]
 
@@ -78,6 +85,28 @@ def test_a_thousand_poisoned_records_become_dead_letters_with_a_cause_and_nothin
     all_told(own, [place for place in sent if place[0] == SAGA_EVENT], {GROUP})
     assert pids(own).keys() == before.keys()
     assert_views_differ_in_nothing_but(own, {place for place in sent if place[0] in {DOCUMENT_EVENT, ELEMENT_EVENT}})
+    a_rebuild_gives_up_the_same_and_keeps_all_else(own)
+
+
+def a_rebuild_gives_up_the_same_and_keeps_all_else(stack: Stack) -> None:
+    """It ends, tells what the projector has given up, writes none of it a second time, and makes the same rows."""
+    await_caught_up(stack)
+    rows, kept = rows_of_views(stack), all_letters(stack)
+    done = stack.artstore("rebuild", check=False)
+    assert done.returncode == PARTIAL, done.stderr
+    assert all_letters(stack).keys() == kept.keys()
+    told = Counter((group, (topic, int(at), int(offset))) for group, topic, at, offset in GIVEN_UP.findall(done.stderr))
+    assert set(told.values()) == {1}, "told twice"
+    letters = sources(list(kept.values()))
+    assert told.keys() >= {(group, place) for place in letters for group in letters[place] if group in PROJECTORS}
+    assert {place for _, place in told if not letters.get(place)} == set(), "given up by the rebuild alone"
+    assert rows_of_views(stack) == rows
+
+
+def all_letters(stack: Stack) -> dict[Place, Any]:
+    """Return every dead letter by its own place."""
+    letters = asyncio.run(read(stack.settings.kafka, [dead_letters(topic) for topic in READ]))
+    return {(letter.topic, letter.partition, letter.offset): letter for letter in letters}
 
 
 def stored_and_found(archive: Archive, words: str, element: str) -> None:

@@ -1,20 +1,15 @@
 """Truth on disk: anyone can check it, and the views come back from it, or from the log, as they were."""
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.archive import Archive
 from tests.stacks import Stack
 from tests.truth import verify
-
-# What a text view knows of its own waiting is no part of what it says about a text.
-WAITING = ("attempts", "requested_at", "next_attempt_at")
-VIEWS = ("documents", "versions", "elements", "texts", "requests", "sagas", "accounts", "keys", "timeline")
+from tests.view_rows import execute, rows_of_views
 
 
 @pytest.fixture
@@ -55,32 +50,15 @@ def test_a_body_without_attributes_is_reported(element: Path) -> None:
     assert verify(element) == [f"{stray}: no attributes"]
 
 
-async def _execute(stack: Stack, query: str, *values: object) -> list[dict[str, object]]:
-    connection = await asyncpg.connect(stack.settings.postgres.required_dsn(), timeout=10)
-    try:
-        return [dict(row) for row in await connection.fetch(query, *values)]
-    finally:
-        await connection.close(timeout=10)
-
-
-def _rows(stack: Stack) -> dict[str, list[str]]:
-    read = {view: asyncio.run(_execute(stack, f"SELECT * FROM views.{view}")) for view in VIEWS}  # noqa: S608 - ours
-    return {view: sorted(repr(_said(row)) for row in rows) for view, rows in read.items()}
-
-
-def _said(row: dict[str, object]) -> dict[str, object]:
-    return {column: value for column, value in row.items() if column not in WAITING}
-
-
 @pytest.mark.parametrize("source", ["log", "attributes"])
 def test_dropped_views_come_back_equal_in_every_column(stack: Stack, archive: Archive, source: str) -> None:
     archive.store(f"перестройка-{source}.txt", "Виды перестраиваются.".encode(), tags=["a"], custom={"n": 1})
     archive.store("vault.txt", b"elsewhere", element_id="vault")
-    before = _rows(stack)
+    before = rows_of_views(stack)
     assert before["documents"]
-    asyncio.run(_execute(stack, "DROP SCHEMA views CASCADE"))
+    execute(stack, "DROP SCHEMA views CASCADE")
     stack.artstore("rebuild", "--from", source)
-    assert _rows(stack) == before
+    assert rows_of_views(stack) == before
     assert stack.artstore("diff").stdout == ""
     found = archive.search("перестраивается")
     assert found
@@ -92,7 +70,7 @@ def test_diff_names_a_row_that_somebody_has_changed(stack: Stack, archive: Archi
     upload = archive.store("подделка.txt", b"real")
 
     forge = "UPDATE views.documents SET title = $1 WHERE document_id = $2"
-    asyncio.run(_execute(stack, forge, "forged", upload["document_id"]))
+    execute(stack, forge, "forged", upload["document_id"])
     told = stack.artstore("diff", check=False)
     assert told.returncode == 1
     assert upload["document_id"] in told.stdout
