@@ -1,6 +1,5 @@
 import { provideZonelessChangeDetection } from '@angular/core';
 import { TestBed } from '@angular/core/testing';
-import { SEND } from '../uploads/sender';
 import { Archive, FETCH } from './archive';
 import { Reach } from './reach';
 
@@ -32,13 +31,5 @@ describe('whom this page may speak to', () => {
     const archive = TestBed.inject(Archive);
     await expect(archive.content('1')).rejects.toMatchObject({ code: 'new_element', mayPass: false });
     await expect(archive.content('2')).rejects.toMatchObject({ code: 'unreachable' });
-  });
-
-  it('hears the browser, and tells an upload that came to nothing', async () => {
-    const event = Object.assign(new Event('securitypolicyviolation'), refusedBy('connect-src', 'http://127.0.0.1:9/'));
-    document.dispatchEvent(event);
-    const ticketed = { operation_id: 'o', document_id: 'd', version: 1, element_id: 'e', upload_url: 'http://127.0.0.1:9/x', ticket: 't', expires_at: '' };
-    const parcel = { ticketed, body: new Blob(['a']), tell: () => undefined, signal: new AbortController().signal };
-    await expect(TestBed.inject(SEND)(parcel)).rejects.toMatchObject({ code: 'new_element' });
   });
 });
