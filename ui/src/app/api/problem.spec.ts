@@ -16,6 +16,7 @@ describe('a problem', () => {
   it('may pass when nobody answered or a part is away, and not when a rule refused', () => {
     expect(unreachable().mayPass).toBe(true);
     expect(new Problem(BODY).mayPass).toBe(true);
+    expect([502, 504, 500].map((status) => problemOf('<html>', status).mayPass)).toEqual([true, true, false]);
     expect(new Problem({ ...BODY, status: 409 }).mayPass).toBe(false);
   });
 

@@ -17,7 +17,7 @@ export class Problem extends Error {
 
   /** Whether the same request may succeed a little later. */
   get mayPass(): boolean {
-    return this.code === UNREACHABLE || this.body.status === 503;
+    return this.code === UNREACHABLE || PASSING.includes(this.body.status);
   }
 }
 
@@ -27,6 +27,8 @@ export function mayHelpAgain({ status }: ProblemBody): boolean {
 }
 
 export const UNREACHABLE = 'unreachable';
+// The archive's own word for what may pass, and what a proxy says while the archive behind it is away.
+const PASSING: readonly number[] = [502, 503, 504];
 
 /** Nobody answered: the network, or a program that is being started again. */
 export function unreachable(): Problem {
@@ -41,7 +43,8 @@ export function local(code: string, title: string, detail: string): Problem {
 /** Read a problem out of an answer's body; one that is none becomes a problem with the status in it. */
 export function problemOf(body: unknown, status: number): Problem {
   if (isProblem(body)) return new Problem(body);
-  return local('unreadable_answer', `HTTP ${status}`, `The answer with status ${status} cannot be read.`);
+  const { body: told } = local('unreadable_answer', `HTTP ${status}`, `The answer with status ${status} cannot be read.`);
+  return new Problem({ ...told, status });
 }
 
 /** Whatever was thrown, as a problem. A cancelled request is none: it is passed on as it is. */

@@ -63,7 +63,7 @@ describe('sending a file', () => {
     await expect(refused.done).rejects.toMatchObject({ code: 'type_refused' });
     const broken = begin();
     broken.request.answer(502, '<html>');
-    await expect(broken.done).rejects.toMatchObject({ code: 'unreadable_answer', body: { status: 0 } });
+    await expect(broken.done).rejects.toMatchObject({ code: 'unreadable_answer', mayPass: true });
   });
 
   it('stops when it is told to', async () => {
