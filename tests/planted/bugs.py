@@ -359,8 +359,8 @@ BUGS = (
         "a lower sequence wins",
         "An event that is read again puts a view back to an earlier state of a document.",
         "projections/documents/fold.py",
-        '        """The higher sequence number wins."""\n        return self.attr_seq\n\n\n@dataclass(frozen=True)\n',
-        '        """The higher sequence number wins."""\n        return -self.attr_seq\n\n\n@dataclass(frozen=True)\n',
+        '        """The higher sequence number wins."""\n        return self.attr_seq\n\n\nclass VersionRow',
+        '        """The higher sequence number wins."""\n        return -self.attr_seq\n\n\nclass VersionRow',
         ("tests/unit/projections/test_documents_fold.py::test_a_lower_sequence_number_never_replaces_a_higher_one",),
     ),
     Bug(
