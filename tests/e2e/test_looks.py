@@ -1,12 +1,10 @@
 """How the pages look and weigh: axe, two widths, two appearances, the first view, and ten thousand documents."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -17,8 +15,6 @@ from tests.e2e.browsing import NARROW, WIDE, Visitor
 from tests.stacks import Stack
 
 FIRST_VIEW_BYTES_MAX = 250_000
-ROWS_MAX = 60
-COUNT = 10_000
 LONG_NAME = "Опись рукописей и писем, оченьдлинноеимябезединогопробела" * 2
 
 
@@ -258,50 +254,3 @@ def test_the_first_view_weighs_at_most_a_quarter_of_a_megabyte(visitor: Visitor)
     visitor.see("sign-in")
     visitor.page.wait_for_load_state("networkidle")
     assert 0 < sum(arrived) <= FIRST_VIEW_BYTES_MAX
-
-
-def test_of_ten_thousand_documents_only_what_is_seen_stands_in_the_page(inside: Visitor) -> None:
-    inside.page.route("**/api/v1/documents?*", _some)
-    inside.open("/documents")
-    box = inside.see("documents")
-    inside.page.locator("[data-row]").first.wait_for()
-    most, seen = 0, 0
-    while seen < COUNT:
-        most = max(most, inside.page.locator("[data-row]").count())
-        box.evaluate("(box) => { box.scrollTop = box.scrollHeight }")
-        inside.page.wait_for_function("(seen) => document.querySelector('.rows ul').clientHeight > seen", arg=seen * 64)
-        seen = int(box.locator("ul").evaluate("(list) => list.clientHeight")) // 64
-    box.evaluate("(box) => { box.scrollTop = box.scrollHeight }")
-    inside.page.get_by_text(f"Документ {COUNT - 1}", exact=True).wait_for()
-    assert (most <= ROWS_MAX, seen) == (True, COUNT)
-
-
-def _some(route: Route) -> None:
-    """Answer a page of the list as the gateway would that holds ten thousand."""
-    begin = int(parse_qs(urlsplit(route.request.url).query).get("cursor", ["0"])[0])
-    end = begin + 100
-    items = [_document(number) for number in range(begin, end)]
-    body = {"items": items, "next_cursor": str(end) if end < COUNT else None}
-    route.fulfill(content_type="application/json", body=json.dumps(body))
-
-
-def _document(number: int) -> dict[str, object]:
-    return {
-        "document_id": f"00000000-0000-7000-8000-{number:012}",
-        "version": 1,
-        "filename": f"{number}.txt",
-        "title": f"Документ {number}",
-        "size": number,
-        "media_type": "text/plain",
-        "sha256": "0" * 64,
-        "document_class": "",
-        "tags": [],
-        "custom": {},
-        "element_id": "hot",
-        "mode": "edit",
-        "retention": {"class": "permanent", "until": None},
-        "created_at": "2026-11-24T10:00:00Z",
-        "created_by": {"subject": "s", "login": "anna", "full_name": "Анна"},
-        "updated_at": "2026-11-24T10:00:00Z",
-        "attr_seq": 1,
-    }

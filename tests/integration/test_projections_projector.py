@@ -20,22 +20,20 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.settings import Settings
 from projections.catalogue import ACCOUNTS, DOCUMENTS, TIMELINE
 from projections.dead_letters import KafkaDeadLetters, MemoryDeadLetters
-from projections.documents.fold import DocumentRow
 from projections.documents.queries import document, newest_documents, versions
 from projections.log import ends
 from projections.position import positions
 from projections.projector import Projector
 from projections.reading import LIVE
 from projections.shape import NEXT, ensure_views, make_indexes, make_tables, missing_views, swap
-from projections.tables import Row
 from projections.view import View
 from schemas.attributes import Attributes
-from schemas.envelope import Received, Record
+from schemas.envelope import Record
 from schemas.errors import ConfigurationInvalid, ViewsBehind
 from schemas.registry import encode
 from schemas.topics import DOCUMENT_EVENT, dead_letters
 from tests.builders import a_document_committed
-from tests.projecting import Bench, a_document, next_state, open_bench
+from tests.projecting import Bench, a_document, documents_view_refusing, next_state, open_bench
 
 SECONDS = 60
 
@@ -172,16 +170,10 @@ async def _letters(bench: Bench, topic: str, start: int) -> list[tuple[bytes, di
 async def test_rows_that_the_database_refuses_are_given_up_one_by_one(bench: Bench) -> None:
     good, bad = a_document(title="хороший"), a_document(title="плохой")
 
-    def spoiled(row: Row) -> Row:
-        return row._replace(size=2**70) if isinstance(row, DocumentRow) and row.title == "плохой" else row
-
-    def poisoned(received: Received) -> tuple[Row, ...]:
-        return tuple(map(spoiled, DOCUMENTS.fold(received)))
-
     letters = MemoryDeadLetters()
     await bench.publish(a_document_committed(bad), a_document_committed(good))
     until = await ends(bench.settings.kafka, DOCUMENTS.partitions)
-    await Projector(replace(DOCUMENTS, fold=poisoned), bench.ground(letters)).catch_up(until)
+    await Projector(documents_view_refusing("плохой"), bench.ground(letters)).catch_up(until)
     assert await document(bench.pool, good.document_id) is not None
     assert await document(bench.pool, bad.document_id) is None
     mine = [letter for letter in letters.letters if letter.key == bad.document_id.encode()]

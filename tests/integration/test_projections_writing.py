@@ -1,7 +1,6 @@
 """What was read of several partitions at once is written at once, on a real PostgreSQL: all of it or nothing."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,9 @@ from projections.reading import LIVE
 from projections.tables import Row
 from projections.writing import BatchWriter
 from schemas.attributes import Attributes
-from schemas.envelope import Received
 from schemas.topics import DOCUMENT_EVENT
 from tests.builders import a_document_committed
-from tests.projecting import Bench, a_document, open_bench
+from tests.projecting import Bench, a_document, documents_view_refusing, open_bench
 from tests.records import raw
 
 
@@ -77,13 +75,9 @@ async def test_a_row_that_is_refused_in_one_partition_stops_none_in_the_others(b
     async def note(_batch: Batch, _rows: Sequence[Row]) -> None:
         """Do nothing."""
 
-    def poisoned(received: Received) -> tuple[Row, ...]:
-        rows = DOCUMENTS.fold(received)
-        return tuple(replace(row, size=2**70) if getattr(row, "title", None) == "плохой" else row for row in rows)
-
     first, bad, last = titled("раз"), titled("плохой"), titled("два")
     letters = MemoryDeadLetters()
-    writer = BatchWriter(replace(DOCUMENTS, fold=poisoned), bench.ground(letters), note)
+    writer = BatchWriter(documents_view_refusing("плохой"), bench.ground(letters), note)
     assert await writer.write_together(batches((1, 0, first), (2, 0, bad), (3, 0, last)))
     assert await stored(bench) == {1: 1, 2: 1, 3: 1}
     found = [await document(bench.pool, each.document_id) for each in (first, bad, last)]

@@ -19,7 +19,6 @@ from projections.batch import Batch
 from projections.catalogue import DOCUMENTS, VIEWS
 from projections.copying import copy_rows, drop_keys, make_keys
 from projections.dead_letters import MemoryDeadLetters, ToldDeadLetters
-from projections.documents.fold import DocumentRow
 from projections.documents.gaps import find_gaps
 from projections.documents.queries import document
 from projections.loaders import Ears, load_in_processes
@@ -30,7 +29,7 @@ from projections.rebuild import Plan, rebuild
 from projections.shape import NEXT, make_indexes, make_tables
 from projections.tables import Row
 from projections.writing import BatchWriter, Ground
-from schemas.envelope import Message, Received
+from schemas.envelope import Message
 from schemas.errors import Busy, Transient
 from schemas.identifiers import new_id
 from schemas.registry import encode
@@ -42,6 +41,7 @@ from tests.projecting import (
     a_saga_step,
     a_text,
     an_identity,
+    documents_view_refusing,
     flipped,
     next_state,
     no_text,
@@ -138,16 +138,10 @@ async def test_a_row_that_copy_refuses_is_given_up_alone_and_the_position_moves_
     titles = ("раз", "плохой", "два", "три")
     records = [raw(a_document_committed(a_document(title)), offset) for offset, title in enumerate(titles)]
 
-    def spoiled(row: Row) -> Row:
-        return row._replace(size=2**70) if isinstance(row, DocumentRow) and row.title == "плохой" else row
-
-    def poisoned(received: Received) -> tuple[Row, ...]:
-        return tuple(map(spoiled, DOCUMENTS.fold(received)))
-
     async def nothing(_batch: Batch, _rows: Sequence[Row]) -> None:
         """Do nothing."""
 
-    view = replace(DOCUMENTS, fold=poisoned)
+    view = documents_view_refusing("плохой")
     writer = BatchWriter(view, replace(ground, letters=letters), nothing, copy_rows, traced=False)
     assert await writer.write(Batch((DOCUMENT_EVENT, 3), 0, records))
     assert [row["title"] for row in await bench.pool.fetch(f"SELECT title FROM {NEXT}.documents")] == [  # noqa: S608

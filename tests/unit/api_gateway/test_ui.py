@@ -137,7 +137,7 @@ async def test_only_who_asks_for_a_page_gets_one(http: httpx2.AsyncClient) -> No
 
 
 def test_the_gateway_and_the_interface_know_the_same_pages() -> None:
-    paths = re.findall(r"\{\s*path: '([^'*]*)',\s*(?:loadComponent|pathMatch)", ROUTES.read_text(encoding="utf-8"))
+    paths = re.findall(r"(?:\bpage\(|path: )'([^'*]*)',\s*(?:'|pathMatch)", ROUTES.read_text(encoding="utf-8"))
     assert sorted(PAGES) == sorted(re.sub(r":(\w+)", r"{\1}", f"/{path}") for path in paths)
 
 
