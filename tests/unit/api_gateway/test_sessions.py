@@ -65,14 +65,18 @@ async def test_before_the_first_start_is_over_nobody_is_told_that_the_password_i
     assert (await sign_in(edge, "anna", PASSWORD)).status_code == 200
 
 
-async def test_a_refusal_takes_its_time_whether_the_login_exists_or_not(edge: Edge) -> None:
-    await edge.add_account("anna", PASSWORD)
-    took = {}
-    for login in ("anna", "boris"):
-        begun = time.monotonic()
-        await sign_in(edge, login, "wrong password")
-        took[login] = time.monotonic() - begun
-    assert took["boris"] > took["anna"] / 5
+async def test_a_refusal_takes_its_time_whether_the_login_exists_or_not() -> None:
+    # Hashes at their real cost: cheap ones are nothing beside the rest of an answer.
+    edge = Edge(passwords=Passwords())
+    took = {"anna": 60.0, "boris": 60.0}
+    async with edge.http:
+        await edge.add_account("anna", PASSWORD)
+        for login in ("anna", "boris") * 2:
+            # The work, at its best: how long a busy machine lets it wait is nobody's to learn from.
+            begun = time.process_time()
+            await sign_in(edge, login, "wrong password")
+            took[login] = min(took[login], time.process_time() - begun)
+    assert took["boris"] > took["anna"] / 2
 
 
 def test_the_stand_in_hash_has_the_parameters_in_use() -> None:
