@@ -13,6 +13,7 @@ from infra.runtime.clock import ManualClock
 from infra.runtime.settings_sections import AgentSettings
 from schemas.errors import DiskFailed, InsufficientStorage, JournalDamaged, Stopping
 from schemas.ticket import UploadTicket
+from storage_agent.entries import Passed, StoredPosition
 from storage_agent.files import LocalDisk
 from storage_agent.journal import QUEUE_MAX, segment_names
 from storage_agent.reserve import NAME
@@ -60,13 +61,15 @@ class FailingDisk(LocalDisk):
         super().rename(source, target)
 
 
-async def test_commits_that_come_together_share_one_sync() -> None:
+async def test_what_is_decided_at_the_same_moment_shares_one_sync() -> None:
     disk = CrashingDisk(MemoryDisk())
     async with an_element(disk) as documents:
-        lines = disk_lines(disk)
-        await asyncio.gather(*(put(documents, a_ticket_for(documents.identity, DATA), DATA) for _ in range(40)))
-        grown = disk_lines(disk) - lines
-    assert 0 < grown < 40
+        journal, lines, calls = documents._parts.journal, disk_lines(disk), len(disk.calls)
+        entries = [Passed(position=StoredPosition(topic="t", partition=0, offset=n)) for n in range(40)]
+        # All forty wait before the writer has its turn, so that no thread decides how many share a line.
+        await asyncio.gather(*(journal.append(entry) for entry in entries))
+        assert disk_lines(disk) == lines + 1
+        assert disk.calls[calls:].count("sync") == 1
 
 
 async def test_refusals_without_end_do_not_fill_the_memory_behind_a_slow_disk() -> None:
