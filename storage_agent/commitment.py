@@ -16,6 +16,7 @@ from storage_agent import facts
 from storage_agent.entries import Abandoned, Committed, Refused, StoredRecord
 from storage_agent.layout import place_of
 from storage_agent.ledger import ABANDONED_KEPT, AbandonedAnswer, CommittedAnswer, RefusedAnswer, expiry
+from storage_agent.staging import Staged
 
 
 def stored(messages: Sequence[Message], traceparent: str | None) -> tuple[StoredRecord, ...]:
@@ -26,14 +27,15 @@ def stored(messages: Sequence[Message], traceparent: str | None) -> tuple[Stored
 def committed_entry(  # noqa: PLR0913 - all that a commit consists of, by name
     *,
     ticket: UploadTicket,
-    body: facts.Body,
-    staged_name: str,
+    media_type: str,
+    staged: Staged,
     identity: ElementIdentity,
     now: datetime,
     traceparent: str | None,
 ) -> Committed:
     """Return the commit of a document's first version; TooLarge when its attributes exceed their limit."""
     place = place_of(ticket.document_id, ticket.document_version, ticket.filename)
+    body = facts.Body(staged.size, staged.sha256, media_type)
     attributes = facts.attributes_of(ticket, body, place, identity, now)
     attr, source = _sealed(attributes), facts.source_of(identity)
     fact = facts.document_committed(attributes, attr, ticket.operation_id, source)
@@ -51,7 +53,8 @@ def committed_entry(  # noqa: PLR0913 - all that a commit consists of, by name
         version=ticket.document_version,
         attr_seq=attributes.attr_seq,
         attr=attr.decode(),
-        staged=staged_name,
+        body=staged.body,
+        staged=None if staged.path is None else staged.path.name,
         directory=place.directory,
         body_name=place.body,
         attr_name=place.attr,

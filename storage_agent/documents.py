@@ -7,18 +7,17 @@ from typing import Any, TypeVar
 from producers.publisher import Publisher
 from schemas.api.uploads import Receipt
 from schemas.envelope import Position, Received
-from schemas.errors import BodyDamaged, Busy, InsufficientStorage, TypeRefused, UploadConflict
+from schemas.errors import TypeRefused, UploadConflict
 from schemas.events import TextExtracted, TextUnavailable
 from schemas.replies import TextFinished
 from schemas.ticket import UploadTicket
-from storage_agent import admission, facts
+from storage_agent import admission
 from storage_agent.answering import Answering
 from storage_agent.commitment import committed_entry, problem_text, refused_entry
-from storage_agent.entries import Committed, Materialised, Note
+from storage_agent.entries import Committed, Note
 from storage_agent.holdings import Holdings, StoredDocument
 from storage_agent.ledger import CommittedAnswer, expiry
 from storage_agent.parts import Parts
-from storage_agent.placing import tell_missing
 from storage_agent.retelling import Log, Retelling
 from storage_agent.staging import Staged, StagingFile
 
@@ -47,9 +46,7 @@ class Documents:
         admission.require_addressed(ticket, self.identity)
         answer = self._parts.memory.ledger.get(ticket.ticket_id)
         if isinstance(answer, CommittedAnswer):
-            # Until its files are synced nobody may be told so; a second PUT then waits for the first one's lock.
-            settled = (ticket.document_id, ticket.document_version) not in self._parts.memory.unsettled
-            return answer.receipt if settled else None
+            return answer.receipt
         admission.require_unspent(answer)
         admission.require_current(ticket, self.identity, self._parts.clock.now())
         self.outbox.require_room()
@@ -72,11 +69,12 @@ class Documents:
             self._parts.journal.append_lazily(note)
 
     async def commit(self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None) -> Receipt:
-        """Commit a document: when this returns, journal, body and `attr.json` are durable. Takes the staged file.
+        """Commit a document: when this returns, body and sealed attributes are durable. Takes what was staged.
 
-        A repeat with the same bytes gets the same receipt, with other bytes UploadConflict. Everything that `admit`
-        checks is checked again, and SizeMismatch, DigestMismatch, TooLarge (attributes). Once begun it goes on even
-        when the caller is cancelled.
+        Durable in the journal or in `staging/`, that is: their own files follow, and behind these the event. A repeat
+        with the same bytes gets the same receipt, with other bytes UploadConflict. Everything that `admit` checks is
+        checked again, and SizeMismatch, DigestMismatch, TooLarge (attributes); Busy when the disk stays behind. Once
+        begun it goes on even when the caller is cancelled.
         """
         with self._parts.stagings.taken(staged):
             return await self._to_its_end(self._commit(ticket, staged, media_type, traceparent))
@@ -127,9 +125,10 @@ class Documents:
         await self.outbox.run(publisher)
 
     async def settle(self) -> None:
-        """Wait for everything that has begun; the first step of an orderly end."""
+        """Wait until all that has begun is done and all that is committed lies in place; DiskFailed."""
         while self._running:
             await asyncio.wait(set(self._running))
+        await self._parts.settler.idle()
 
     async def _commit(self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None) -> Receipt:
         async with self._parts.locks.hold(ticket.document_id):
@@ -141,9 +140,8 @@ class Documents:
                 committed = await self._decide(ticket, staged, media_type, traceparent)
             finally:
                 # Before the commit point the body is nobody's; from then on it is the document's.
-                if committed is None and self._parts.gate.failure() is None:
+                if committed is None and staged.path is not None and self._parts.gate.failure() is None:
                     await self._parts.gate.call(self._parts.disk.unlink, staged.path)
-            await self._put_in_place(committed)
             return committed.answer.receipt
 
     async def _earlier_receipt(self, ticket: UploadTicket, staged: Staged) -> Receipt | None:
@@ -163,42 +161,22 @@ class Documents:
         self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None
     ) -> Committed:
         """Pass the commit point: all checks again, then the journal."""
+        await self._parts.settler.room()
         now = self._parts.clock.now()
         admission.require_unspent(self._parts.memory.ledger.get(ticket.ticket_id))
         admission.require_current(ticket, self.identity, now)
         admission.require_promised(ticket, staged.size, staged.sha256)
         committed = committed_entry(
             ticket=ticket,
-            body=facts.Body(staged.size, staged.sha256, media_type),
-            staged_name=staged.path.name,
+            media_type=media_type,
+            staged=staged,
             identity=self.identity,
             now=now,
             traceparent=traceparent,
         )
-        await self._parts.journal.append(committed)
+        with self._parts.settler.entered():
+            await self._parts.journal.append(committed)
         return committed
-
-    async def _put_in_place(self, committed: Committed) -> None:
-        """Make the files durable in their place, then let the outbox tell. Past the commit point nothing goes back.
-
-        BodyDamaged when somebody has taken the body out of `staging/` meanwhile; it is committed all the same.
-        """
-        is_there = await self._placed(committed)
-        self._parts.memory.settle(committed.document_id, committed.version)
-        self._parts.journal.append_lazily(Materialised(document_id=committed.document_id, version=committed.version))
-        self.outbox.wake()
-        if not is_there:
-            raise BodyDamaged(tell_missing(committed))
-
-    async def _placed(self, committed: Committed) -> bool:
-        try:
-            return await self._parts.gate.call(self._parts.placer.place, committed)
-        except (InsufficientStorage, Busy):
-            await self._parts.gate.call(self._parts.reserve.drop)
-        try:
-            return await self._parts.gate.call(self._parts.placer.place, committed)
-        except (InsufficientStorage, Busy) as error:
-            raise self._parts.gate.fail("A committed document cannot be put in place.") from error
 
     async def _refuse(
         self, ticket: UploadTicket, error: TypeRefused, problem: Mapping[str, object], traceparent: str | None

@@ -1,12 +1,10 @@
 """GET and HEAD of a version's bytes, its attributes and its text: true ranges, strong tags, never whole in memory."""
 
 import hashlib
-import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -16,11 +14,11 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
 from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable
 from storage_agent.access import Access, wanted_version
-from storage_agent.derived import on_disk, open_to_read, text_path
+from storage_agent.derived import on_disk, text_path
 from storage_agent.digests import digest_value, etag_of
 from storage_agent.disposition import attachment
 from storage_agent.documents import Documents
-from storage_agent.holdings import StoredDocument
+from storage_agent.holdings import FileBody, OpenBody, StoredDocument
 from storage_agent.modes import Verb, require
 from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
 
@@ -79,14 +77,13 @@ class Downloads:
         require(self.documents.identity.mode, Verb.READ_TEXT)
         document_id, version = wanted_version(request)
         try:
-            file = await on_disk(open_to_read, text_path(self.root, document_id, version))
+            file = await on_disk(FileBody, text_path(self.root, document_id, version))
         except FileNotFoundError as error:
             raise NotFound("There is no text of this version here.") from error
-        size = os.fstat(file.fileno()).st_size
-        headers = {**HARMLESS, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(size)}
-        return FileSlice(file, Span(0, size - 1), 200, headers, lambda _: None)
+        headers = {**HARMLESS, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(file.size)}
+        return FileSlice(file, Span(0, file.size - 1), 200, headers, lambda _: None)
 
-    def _content(self, request: Request, found: StoredDocument, file: BinaryIO) -> Response:
+    def _content(self, request: Request, found: StoredDocument, file: OpenBody) -> Response:
         content = found.attributes.content
         etag = etag_of(content.sha256)
         headers = _headers(found, etag)
@@ -117,15 +114,15 @@ class Downloads:
             raise NotFound("This element does not hold that version of that document.")
         return found
 
-    async def _opened(self, document_id: str, version: int) -> tuple[StoredDocument, BinaryIO]:
+    async def _opened(self, document_id: str, version: int) -> tuple[StoredDocument, OpenBody]:
         """Find and open; a body that is moved into place in between is found again where it lies then."""
         for _ in range(2):
             found = await self._found(document_id, version)
             try:
-                file = await on_disk(open_to_read, found.body)
+                file = await on_disk(found.open)
             except FileNotFoundError:
                 continue
-            if os.fstat(file.fileno()).st_size == found.attributes.content.size:
+            if file.size == found.attributes.content.size:
                 return found, file
             file.close()
             break
@@ -136,7 +133,7 @@ class FileSlice(StreamingResponse):
     """Sends one span of an open file in pieces, read in threads, and closes it when all is sent or the client gone."""
 
     def __init__(
-        self, file: BinaryIO, part: Span, status: int, headers: dict[str, str], count: Callable[[int], None]
+        self, file: OpenBody, part: Span, status: int, headers: dict[str, str], count: Callable[[int], None]
     ) -> None:
         super().__init__(_pieces(file, part), status_code=status, headers=headers)
         self._file = file
@@ -155,10 +152,10 @@ class FileSlice(StreamingResponse):
             self._file.close()
 
 
-async def _pieces(file: BinaryIO, part: Span) -> AsyncIterator[bytes]:
+async def _pieces(file: OpenBody, part: Span) -> AsyncIterator[bytes]:
     position, end = part.first, part.last + 1
     while position < end:
-        piece = await on_disk(os.pread, file.fileno(), min(PIECE_BYTES, end - position), position)
+        piece = await on_disk(file.read, min(PIECE_BYTES, end - position), position)
         if not piece:
             raise BodyDamaged
         position += len(piece)

@@ -78,8 +78,8 @@ class Telling(Part):
 class Committed(Telling):
     """Commit point of one version: the exact sealed `attr.json` text, and where body and attributes belong.
 
-    `staged` is the body's name in `staging/`; directory and names are those of `layout.Place`; `sha256` and `size`
-    are the body's.
+    A small body rides along as `body`, another one lies, synced, in `staging/` under the name `staged`. Directory and
+    names are those of `layout.Place`; `sha256` and `size` are the body's.
     """
 
     kind: Literal["committed"] = "committed"
@@ -89,7 +89,8 @@ class Committed(Telling):
     version: int
     attr_seq: int
     attr: str
-    staged: str
+    body: bytes | None = None
+    staged: str | None = None
     directory: str
     body_name: str
     attr_name: str

@@ -4,8 +4,8 @@ import fcntl
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -240,12 +240,22 @@ class LocalDisk:
 
 def write_synced(disk: Disk, path: Path, data: bytes) -> None:
     """Write a new file and make its content (not yet its name) durable."""
-    handle = disk.create(path)
-    try:
-        disk.write(handle, data, 0)
-        disk.sync(handle)
-    finally:
-        disk.close(handle)
+    write_all_synced(disk, {path: data})
+
+
+def write_all_synced(disk: Disk, files: Mapping[Path, bytes]) -> None:
+    """Write new files and make their contents (not yet their names) durable.
+
+    All are written before the first is synced: the file system's own journal then takes many of them at once.
+    """
+    with ExitStack() as opened:
+        handles = []
+        for path, data in files.items():
+            handles.append(handle := disk.create(path))
+            opened.callback(disk.close, handle)
+            disk.write(handle, data, 0)
+        for handle in handles:
+            disk.sync(handle)
 
 
 def replace(disk: Disk, path: Path, data: bytes, scratch: Path) -> None:

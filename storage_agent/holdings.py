@@ -1,7 +1,9 @@
 """Finding a version on the disk by its id alone: attributes, their exact bytes, and the body's path."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from schemas.attributes import Attributes
 from schemas.errors import BodyDamaged, Malformed, SealBroken
@@ -11,13 +13,68 @@ from storage_agent.memory import Memory
 from storage_agent.placing import Placer
 
 
+class OpenBody(Protocol):
+    """A body that is open to be read; blocking calls. `size` in bytes."""
+
+    size: int
+
+    def read(self, count: int, offset: int) -> bytes:
+        """Return up to `count` bytes from `offset` on; none behind the end."""
+        ...
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
+class FileBody:
+    """A body in a file of its own; symbolic links are not followed. FileNotFoundError when it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.size = os.fstat(self._handle).st_size
+
+    def read(self, count: int, offset: int) -> bytes:
+        """Return up to `count` bytes from `offset` on."""
+        return os.pread(self._handle, count, offset)
+
+    def close(self) -> None:
+        """Close the file; fine when it is closed."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+class CarriedBody:
+    """A body that the journal's record carries, until its file is in place."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, count: int, offset: int) -> bytes:
+        """Return up to `count` bytes from `offset` on."""
+        return self._data[offset : offset + count]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 @dataclass(frozen=True)
 class StoredDocument:
-    """One version: parsed and exact attributes, and where the body lies at this moment."""
+    """One version: parsed and exact attributes, and where the body lies at this moment.
+
+    While only the journal has the body it is `carried`, and `body` is where it will lie.
+    """
 
     attributes: Attributes
     attr: bytes
     body: Path
+    carried: bytes | None = None
+
+    def open(self) -> OpenBody:
+        """Open the body; FileNotFoundError when it has gone from where it was found."""
+        return FileBody(self.body) if self.carried is None else CarriedBody(self.carried)
 
 
 class Holdings:
@@ -36,8 +93,9 @@ class Holdings:
         """
         unsettled = self._memory.unsettled.get((document_id, version))
         if unsettled is not None:
-            attr = unsettled.committed.attr.encode()
-            return StoredDocument(Attributes.from_sealed(attr), attr, self._placer.body_path(unsettled.committed))
+            committed, attr = unsettled.committed, unsettled.committed.attr.encode()
+            path = self._placer.body_path(committed)
+            return StoredDocument(Attributes.from_sealed(attr), attr, path, committed.body)
         found = self._read(document_id, version)
         return None if found is None else StoredDocument(*found, self._body(document_id, found[0]))
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from infra.runtime.clock import Clock
 from infra.runtime.settings_sections import AgentSettings
 from schemas.elements import ElementIdentity
-from schemas.errors import InsufficientStorage
+from schemas.errors import DiskFailed, InsufficientStorage, Stopping
 from storage_agent import facts
 from storage_agent.commitment import stored
 from storage_agent.documents import Documents
@@ -24,6 +24,7 @@ from storage_agent.parts import Parts
 from storage_agent.placing import Placer, tell_missing
 from storage_agent.recovery import Recovered, recover
 from storage_agent.reserve import Reserve
+from storage_agent.settling import Settler
 from storage_agent.staging import Stagings
 
 RECOVERY_SECONDS = 600.0
@@ -42,13 +43,16 @@ async def open_documents(
         identity, recovered = await _prepared(disk, root, settings, clock)
         parts = _assemble(disk, root, settings, clock, identity, recovered)
         await parts.gate.call(parts.reserve.take)
-        writer = asyncio.create_task(parts.journal.run(), name="journal")
+        tasks = (
+            asyncio.create_task(parts.journal.run(), name="journal"),
+            asyncio.create_task(parts.settler.run(), name="settler"),
+        )
         documents = Documents(parts)
         try:
             await _catch_up(parts, recovered)
             yield documents
         finally:
-            await _end(parts, documents, writer)
+            await _end(parts, documents, *tasks)
 
 
 async def _prepared(disk: Disk, root: Path, settings: AgentSettings, clock: Clock) -> tuple[ElementIdentity, Recovered]:
@@ -72,6 +76,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
     folders, gate, memory = Folders(root), DiskGate(), recovered.memory
     reserve = Reserve(disk, folders.journal, settings.reserve_bytes)
     journal = Journal(disk, gate, reserve, memory, recovered.tail, clock)
+    outbox, placer = Outbox(memory, journal, gate, clock, settings.outbox_entries_max), Placer(disk, folders)
     return Parts(
         disk=disk,
         gate=gate,
@@ -81,9 +86,10 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
         memory=memory,
         journal=journal,
         reserve=reserve,
-        outbox=Outbox(memory, journal, gate, clock, settings.outbox_entries_max),
+        outbox=outbox,
         stagings=Stagings(disk, gate, reserve, folders.staging, clock),
-        placer=Placer(disk, folders),
+        placer=placer,
+        settler=Settler(gate, reserve, memory, journal, placer, outbox),
     )
 
 
@@ -106,12 +112,16 @@ async def _catch_up(parts: Parts, recovered: Recovered) -> None:
         )
 
 
-async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None]) -> None:
+async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None], settling: asyncio.Task[None]) -> None:
     """Finish what has begun, write what is queued, carry it over; after a failure of the disk leave all as it is."""
-    await documents.settle()
+    with suppress(DiskFailed, Stopping):
+        await documents.settle()
+    parts.settler.close()
+    await asyncio.wait({settling})
     parts.journal.close()
     await asyncio.wait({writer})
-    # What ended the writer is the cause of whatever else went wrong; and a thread may still be at work on its file.
+    # What ended them is the cause of whatever else went wrong; and a thread may still be at work on a file of theirs.
     writer.result()
+    settling.result()
     await parts.journal.checkpoint()
     parts.journal.release()

@@ -13,6 +13,7 @@ from storage_agent.memory import Memory
 from storage_agent.outbox import Outbox
 from storage_agent.placing import Placer
 from storage_agent.reserve import Reserve
+from storage_agent.settling import Settler
 from storage_agent.staging import Stagings
 
 
@@ -31,4 +32,5 @@ class Parts:
     outbox: Outbox
     stagings: Stagings
     placer: Placer
+    settler: Settler
     locks: DocumentLocks = field(default_factory=DocumentLocks)

@@ -1,5 +1,6 @@
-"""Bringing a committed version's two files into place, durably; the same steps live and when redone at a start."""
+"""Bringing the two files of committed versions into place, durably; the same steps live and when redone at a start."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,10 +9,19 @@ import structlog
 from schemas.attributes import Attributes
 from schemas.errors import SealBroken
 from storage_agent.entries import Committed
-from storage_agent.files import Disk, make_directories, write_synced
+from storage_agent.files import Disk, make_directories, write_all_synced
 from storage_agent.layout import Folders
 
 DIRECTORIES_KNOWN_MAX = 10_000
+
+
+@dataclass(frozen=True)
+class _Move:
+    """A file on its way: what is written to the scratch goes to `target`. `data` is None when it is there already."""
+
+    scratch: Path
+    target: Path
+    data: bytes | None
 
 
 @dataclass
@@ -22,50 +32,60 @@ class Placer:
     folders: Folders
     _durable: set[str] = field(default_factory=set)
 
-    def place(self, committed: Committed) -> bool:
-        """Move the body, write the attributes, sync the directory; nothing is durable in its place before the end.
+    def place(self, batch: Sequence[Committed]) -> tuple[Committed, ...]:
+        """Put bodies and attributes in place; nothing is durable there before the end. May be repeated after an error.
 
-        False when the body is neither staged nor in place: somebody has taken it away since the commit point.
+        Return those whose body is neither at hand nor in place: somebody has taken it away since the commit point.
+        Their attributes are put in place all the same: they say what is missing.
         """
-        self._make_directory(committed.directory)
-        staged, body = self._staged(committed), self._body(committed)
-        if there := self.disk.size(staged) is not None:
-            self.disk.rename(staged, body)
-        self._finish(committed)
-        return there or self.disk.size(body) is not None
+        return self._place(batch, batch)
 
     def redo(self, committed: Committed) -> bool:
-        """Finish what a crash interrupted; False when the body is neither in place nor staged, whole.
+        """Finish what a crash interrupted; False when the body is neither in place nor at hand, whole.
 
-        Its attributes are put in place all the same: they say what is missing. What is damaged goes to the quarantine,
-        for nobody may be served it.
+        What is damaged goes to the quarantine, for nobody may be served it.
         """
-        self._make_directory(committed.directory)
-        staged, body = self._staged(committed), self._body(committed)
-        is_whole = self._is_whole(body, committed)
-        if not is_whole:
-            is_whole = self._is_whole(staged, committed)
-            if is_whole:
-                self.disk.rename(staged, body)
-        self._finish(committed)
-        return is_whole
+        if self._is_whole(self._body(committed), committed):
+            return not self._place((committed,), ())
+        if committed.staged is not None:
+            self._is_whole(self.folders.staging / committed.staged, committed)
+        return not self._place((committed,), (committed,))
 
     def body_path(self, committed: Committed) -> Path:
-        """Return where the body lies at this moment."""
+        """Return where the body lies at this moment, or will lie when it is only in the journal."""
         staged = self._staged(committed)
-        return staged if self.disk.size(staged) is not None else self._body(committed)
+        return staged if staged is not None else self._body(committed)
 
-    def _finish(self, committed: Committed) -> None:
-        directory = self.folders.root / committed.directory
-        path, attr = directory / committed.attr_name, committed.attr.encode()
+    def _place(self, batch: Sequence[Committed], bodies: Sequence[Committed]) -> tuple[Committed, ...]:
+        directories = dict.fromkeys(committed.directory for committed in batch)
+        for directory in directories:
+            self._make_directory(directory)
+        moves = [move for committed in bodies for move in self._body_moves(committed)]
+        moves += [move for committed in batch for move in self._attr_moves(committed)]
+        self._write([move for move in moves if move.data is not None])
+        for move in moves:
+            self.disk.rename(move.scratch, move.target)
+        for directory in directories:
+            self.disk.sync_directory(self.folders.root / directory)
+        return tuple(committed for committed in batch if self.disk.size(self._body(committed)) is None)
+
+    def _body_moves(self, committed: Committed) -> Iterator[_Move]:
+        body, staged = self._body(committed), self._staged(committed)
+        if staged is not None:
+            yield _Move(staged, body, None)
+        elif committed.body is not None:
+            yield _Move(self._scratch(body), body, committed.body)
+
+    def _attr_moves(self, committed: Committed) -> Iterator[_Move]:
+        path, attr = self._body(committed).with_name(committed.attr_name), committed.attr.encode()
         before = self.disk.read(path)
         if before != attr and not _is_newer(before, committed.attr_seq):
-            # The scratch lies in staging: beside the documents every name may be a document's.
-            scratch = self.folders.staging / committed.attr_name
-            self.disk.unlink(scratch)
-            write_synced(self.disk, scratch, attr)
-            self.disk.rename(scratch, path)
-        self.disk.sync_directory(directory)
+            yield _Move(self._scratch(path), path, attr)
+
+    def _write(self, moves: Sequence[_Move]) -> None:
+        for move in moves:
+            self.disk.unlink(move.scratch)
+        write_all_synced(self.disk, {move.scratch: move.data for move in moves if move.data is not None})
 
     def _is_whole(self, path: Path, committed: Committed) -> bool:
         """Tell whether the drive has the body there; any other bytes are moved out of the way."""
@@ -84,22 +104,27 @@ class Placer:
             self._durable.clear()
         self._durable.add(relative)
 
-    def _staged(self, committed: Committed) -> Path:
-        return self.folders.staging / committed.staged
+    def _scratch(self, target: Path) -> Path:
+        # It lies in staging: beside the documents every name may be a document's.
+        return self.folders.staging / target.name
+
+    def _staged(self, committed: Committed) -> Path | None:
+        """Return where the body waits, if it does."""
+        staged = None if committed.staged is None else self.folders.staging / committed.staged
+        return staged if staged is not None and self.disk.size(staged) is not None else None
 
     def _body(self, committed: Committed) -> Path:
         return self.folders.root / committed.directory / committed.body_name
 
 
-def tell_missing(committed: Committed) -> str:
-    """Tell the operator, whoever else hears of it, that a committed body is gone; return the sentence."""
+def tell_missing(committed: Committed) -> None:
+    """Tell the operator that a committed body is gone."""
     detail = (
         f"The body of document {committed.document_id}, version {committed.version}, is committed and gone: it is "
         f"neither in its place nor staged. Put it back as {committed.directory}/{committed.body_name}."
     )
     log = structlog.get_logger("artstore.agent")
     log.critical("document_damaged", document_id=committed.document_id, reason=detail)
-    return detail
 
 
 def _is_newer(data: bytes | None, attr_seq: int) -> bool:

@@ -18,6 +18,8 @@ from storage_agent.gate import DiskGate
 from storage_agent.reserve import Reserve
 
 BUFFER_BYTES = 256 * 1024
+# Up to here a body is kept in memory and rides in the journal: one sync makes it durable, together with its attributes.
+SMALL_BYTES = 128 * 1024
 # Synced as it arrives: the sync of a whole large body at its end could outlast the disk's deadline, and would keep the
 # journal's own sync waiting.
 SYNC_BYTES = 64 * 1024 * 1024
@@ -26,17 +28,18 @@ ARRIVING_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Staged:
-    """A finished, durable body in `staging/`: size in bytes, hex SHA-256."""
+    """A finished body: size in bytes, hex SHA-256. A small one is `body`, another one lies, durable, in `path`."""
 
-    path: Path
+    path: Path | None
     size: int
     sha256: str
+    body: bytes | None = None
 
 
 class StagingFile:
-    """The body of one PUT. Chunks are gathered, so that the disk sees few, large writes."""
+    """The body of one PUT. Chunks are gathered, so that the disk sees few, large writes, and of a small body none."""
 
-    def __init__(self, ticket: UploadTicket, path: Path, handle: int, stagings: "Stagings") -> None:
+    def __init__(self, ticket: UploadTicket, path: Path | None, handle: int | None, stagings: "Stagings") -> None:
         self.ticket = ticket
         self.path = path
         self.received = 0
@@ -50,6 +53,8 @@ class StagingFile:
         self._lock = asyncio.Lock()
         # A cancelled PUT leaves its thread at work: nobody may close the handle under it, the number may be reused.
         self._at_work = threading.Lock()
+        self._finished: Staged | None = None
+        self._closed = False
         self._revoked = False
         self._taken = False
 
@@ -73,20 +78,31 @@ class StagingFile:
         """Make the body durable; fewer bytes than announced are not an error here, the commit decides."""
         async with self._lock:
             self._require_open()
-            await self._stagings.gate.call(self._seal, self._gathered())
-            return Staged(self.path, self.received, self._digest.hexdigest())
+            gathered = self._gathered()
+            if self.path is None:
+                self._closed = True
+                self._finished = Staged(None, self.received, hashlib.sha256(gathered).hexdigest(), gathered)
+            else:
+                await self._stagings.gate.call(self._seal, self.path, gathered)
+                self._finished = Staged(self.path, self.received, self._digest.hexdigest())
+            return self._finished
 
     async def discard(self) -> None:
         """Remove the file; nothing to do once a commit has taken it, or when called again."""
         async with self._lock:
             self._stagings.forget(self)
-            if not self._taken and self._stagings.gate.failure() is None:
-                await self._stagings.gate.call(self._remove)
+            self._closed = True
+            if self.path is not None and not self._taken and self._stagings.gate.failure() is None:
+                await self._stagings.gate.call(self._remove, self.path)
 
     async def revoke(self) -> None:
         """Give the upload up from the other side: later writes and `finish` raise UploadAbandonedError."""
         self._revoked = True
         await self.discard()
+
+    def holds(self, staged: Staged) -> bool:
+        """Tell whether this is the file that `finish` has given out as `staged`."""
+        return self._finished is staged
 
     def take(self) -> None:
         """Hand the file to a commit, which moves or removes it."""
@@ -100,7 +116,7 @@ class StagingFile:
     def _require_open(self) -> None:
         if self._revoked:
             raise UploadAbandonedError
-        if self._handle is None:
+        if self._closed:
             raise Stopping("The upload's file is closed. Send it again with the same ticket.")
 
     async def _flush(self) -> None:
@@ -123,20 +139,21 @@ class StagingFile:
             self._digest.update(chunk)
             self._written += len(chunk)
 
-    def _seal(self, chunk: bytes) -> None:
+    def _seal(self, path: Path, chunk: bytes) -> None:
         with self._at_work:
             self._put(chunk)
             if self._handle is not None:
                 self._stagings.disk.sync(self._handle)
             self._close()
-            self._stagings.disk.sync_directory(self.path.parent)
+            self._stagings.disk.sync_directory(path.parent)
 
-    def _remove(self) -> None:
+    def _remove(self, path: Path) -> None:
         with self._at_work:
             self._close()
-            self._stagings.disk.unlink(self.path)
+            self._stagings.disk.unlink(path)
 
     def _close(self) -> None:
+        self._closed = True
         if self._handle is not None:
             self._stagings.disk.close(self._handle)
             self._handle = None
@@ -156,11 +173,12 @@ class Stagings:
         self._opening = asyncio.Lock()
 
     async def open(self, ticket: UploadTicket) -> StagingFile:
-        """Make the file of one PUT and promise it its room; InsufficientStorage, Malformed for a strange ticket id."""
+        """Begin one PUT and promise it its room; InsufficientStorage, Malformed for a strange ticket id."""
         if not is_uuid(ticket.ticket_id):
             msg = "A ticket's id must be a uuid."
             raise Malformed(msg)
-        path = self._folder / f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
+        name = f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
+        path = None if ticket.size <= SMALL_BYTES else self._folder / name
         async with self._opening:
             promised = sum(file.promised for file in self._open)
             handle = await self.gate.call(self._create, path, ticket.size, promised)
@@ -186,7 +204,7 @@ class Stagings:
     @contextmanager
     def taken(self, staged: Staged) -> Iterator[None]:
         """Let a commit have the finished file: nobody else removes it. For the block it still counts as arriving."""
-        files = [file for file in self._open if file.path == staged.path]
+        files = [file for file in self._open if file.holds(staged)]
         for file in files:
             file.take()
         try:
@@ -200,12 +218,12 @@ class Stagings:
         if file in self._open:
             self._open.remove(file)
 
-    def _create(self, path: Path, size: int, promised: int) -> int:
+    def _create(self, path: Path | None, size: int, promised: int) -> int | None:
         self._reserve.take()
         if self.disk.free_bytes(self._folder) < size + self._reserve.owed() + promised:
             msg = f"The element has no room for {size} bytes beside what is promised to other uploads."
             raise InsufficientStorage(msg)
-        return self.disk.create(path)
+        return None if path is None else self.disk.create(path)
 
     def _of(self, ticket_id: str, wanted: Callable[[StagingFile], bool]) -> list[StagingFile]:
         return [file for file in self._open if file.ticket.ticket_id == ticket_id and wanted(file)]

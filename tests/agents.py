@@ -89,10 +89,11 @@ class Plane:
         return await self.client.put(path_of(ticket), content=data, headers={**authorization, **(headers or {})})
 
     async def stored(self, data: bytes, filename: str = "Отчёт.bin", **changes: object) -> UploadTicket:
-        """Put `data`; return the spent ticket."""
+        """Put `data` and wait until it lies in place; return the spent ticket."""
         ticket = self.ticket(data, filename, **changes)
         answer = await self.put(ticket, data)
         assert answer.status_code == 200, answer.text
+        await self.documents.settle()
         return ticket
 
     async def get(
@@ -118,8 +119,9 @@ class Plane:
         )
         return sign_ticket(a_key(), download, self.clock.now(), self.clock.now() + timedelta(minutes=1))
 
-    def leftovers(self) -> list[str]:
-        """Return the files of documents and of staging, relative to the root."""
+    async def leftovers(self) -> list[str]:
+        """Return the files of documents and of staging, relative to the root, once what is on its way has arrived."""
+        await self.documents.settle()
         files = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
         return sorted(str(path) for path in files if path.parts[0] == "staging" or path.parts[0].isdigit())
 

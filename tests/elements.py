@@ -25,6 +25,8 @@ from tests.builders import NOW, a_ticket, an_upload_request
 
 ROOT = Path("/element")
 RESERVE_BYTES = 4096
+# As `staging.SMALL_BYTES`: every body goes by way of a file, as large ones do.
+ALL_ARE_LARGE = -1
 
 
 @asynccontextmanager
@@ -51,7 +53,7 @@ async def stage(documents: Documents, ticket: UploadTicket, data: bytes) -> tupl
 
 
 async def put(documents: Documents, ticket: UploadTicket, data: bytes) -> Receipt:
-    """Do what the data plane does for one PUT."""
+    """Do what the data plane does for one PUT. The files may still be on their way: `documents.settle` waits."""
     receipt = documents.admit(ticket)
     if receipt is not None:
         return receipt
@@ -61,6 +63,25 @@ async def put(documents: Documents, ticket: UploadTicket, data: bytes) -> Receip
         return await documents.commit(ticket, await file.finish(), "text/plain", None)
     finally:
         await file.discard()
+
+
+async def put_in_place(documents: Documents, ticket: UploadTicket, data: bytes) -> Receipt:
+    """Put, and wait until body and attributes lie in their place."""
+    receipt = await put(documents, ticket, data)
+    await documents.settle()
+    return receipt
+
+
+def body_in(documents: Documents, ticket: UploadTicket) -> bytes | None:
+    """Return the bytes of a ticket's document as they are served; None when it is not there."""
+    found = documents.find(ticket.document_id, ticket.document_version)
+    if found is None:
+        return None
+    body = found.open()
+    try:
+        return body.read(body.size, 0)
+    finally:
+        body.close()
 
 
 def an_abandon(ticket: UploadTicket, *, n: int = 0, offset: int = 0) -> Received:

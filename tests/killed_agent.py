@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from infra.runtime.clock import SystemClock
@@ -18,15 +19,18 @@ CLIENTS = 4
 
 
 def body_of(document_id: str) -> bytes:
-    """Return the bytes of a document: anybody who knows its id can say what they must be."""
-    return hashlib.sha256(document_id.encode()).digest() * 300
+    """Return the bytes of a document, small or large: anybody who knows its id can say what they must be."""
+    digest = hashlib.sha256(document_id.encode()).digest()
+    return digest * (5000 if digest[0] % 4 == 0 else 300)
 
 
 async def client(documents: Documents) -> None:
     """Commit one document after another, and tell each receipt in one write."""
     while True:
-        ticket = a_ticket_for(documents.identity, bytes(32 * 300))
-        receipt = await put(documents, ticket, body_of(ticket.document_id))
+        ticket = a_ticket_for(documents.identity, b"")
+        body, until = body_of(ticket.document_id), SystemClock().now() + timedelta(hours=1)
+        promised = ticket.model_copy(update={"size": len(body), "deadline_at_max": until})
+        receipt = await put(documents, promised, body)
         line = json.dumps({"document_id": receipt.document_id, "sha256": receipt.sha256})
         os.write(1, line.encode() + b"\n")
 

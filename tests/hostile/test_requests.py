@@ -211,7 +211,7 @@ async def test_no_request_to_the_agent_is_answered_by_a_fault_or_by_anything_but
     plane: Plane, what: str
 ) -> None:
     stored = await plane.stored(DATA)
-    held, answers = plane.leftovers(), []
+    held, answers = await plane.leftovers(), []
     for method, place, headers, carried, body in generated(ASKED):
         fresh = plane.ticket(DATA)
         target = fresh if method == "PUT" else stored
@@ -235,4 +235,4 @@ async def test_no_request_to_the_agent_is_answered_by_a_fault_or_by_anything_but
     tell(f"agent: {what}", answers)
     assert len(answers) == wanted()
     assert faults(answers) == []
-    assert plane.leftovers() == held
+    assert await plane.leftovers() == held

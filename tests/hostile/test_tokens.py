@@ -90,7 +90,7 @@ def a_download(ticket: UploadTicket, **changes: object) -> DownloadTicket:
 
 async def test_no_forged_ticket_opens_the_agent(plane: Plane) -> None:
     stored = await plane.stored(DATA)
-    held, fresh = plane.leftovers(), plane.ticket(DATA)
+    held, fresh = await plane.leftovers(), plane.ticket(DATA)
     other = new_id(NOW)
     down = Genuine.of(plane.download_ticket(stored), a_key(), ACCESS_TYPE, other)
     up = Genuine.of(plane.signed(fresh), a_key(), ACCESS_TYPE, other)
@@ -102,7 +102,7 @@ async def test_no_forged_ticket_opens_the_agent(plane: Plane) -> None:
     given = [name for name, text in readings.items() if not all(map(refused, await asked_to_give(plane, stored, text)))]
     taken = [name for name, text in writings.items() if not refused(await plane.put(fresh, DATA, bearer=text))]
     assert (given, taken) == ([], [])
-    assert plane.leftovers() == held
+    assert await plane.leftovers() == held
     assert (await plane.put(fresh, DATA, bearer=up.text())).status_code == 200
 
 

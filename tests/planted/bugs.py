@@ -29,9 +29,10 @@ BUGS = (
         "attributes not synced",
         "The attribute file is put in place before its bytes are on the drive: a power cut leaves it empty.",
         "storage_agent/placing.py",
-        "            write_synced(self.disk, scratch, attr)\n",
-        "            handle = self.disk.create(scratch)\n"
-        "            self.disk.write(handle, attr, 0)\n"
+        "        write_all_synced(self.disk, {move.scratch: move.data for move in moves if move.data is not None})\n",
+        "        for move in moves:\n"
+        "            handle = self.disk.create(move.scratch)\n"
+        "            self.disk.write(handle, move.data or b'', 0)\n"
         "            self.disk.close(handle)\n",
         (CRASHES,),
     ),
@@ -39,8 +40,8 @@ BUGS = (
         "names not synced",
         "A document's directory is not synced: after a power cut body and attributes have no names.",
         "storage_agent/placing.py",
-        "        self.disk.sync_directory(directory)\n",
-        "",
+        "            self.disk.sync_directory(self.folders.root / directory)\n",
+        "            pass\n",
         (CRASHES,),
     ),
     Bug(

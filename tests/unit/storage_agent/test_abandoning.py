@@ -18,7 +18,18 @@ from schemas.replies import ContentCommitted, TextFinished, UploadAbandoned, Upl
 from storage_agent.documents import Documents
 from storage_agent.files import LocalDisk
 from tests.builders import NOW
-from tests.elements import a_ticket_for, an_abandon, an_element, an_extract, faults, hours, put, relay_all, stage
+from tests.elements import (
+    a_ticket_for,
+    an_abandon,
+    an_element,
+    an_extract,
+    faults,
+    hours,
+    put,
+    put_in_place,
+    relay_all,
+    stage,
+)
 
 DATA = b"bytes of a document"
 PROBLEM = {"code": "digest_mismatch", "detail": "other bytes"}
@@ -242,7 +253,7 @@ def a_text(
 async def test_a_commit_whose_body_is_damaged_since_is_still_answered_as_committed(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
-        await put(documents, ticket, DATA)
+        await put_in_place(documents, ticket, DATA)
         found = documents.find(ticket.document_id, 1)
         assert found is not None
         LocalDisk().unlink(found.body)
@@ -255,7 +266,7 @@ async def test_a_commit_whose_body_is_damaged_since_is_still_answered_as_committ
 async def test_damaged_attributes_of_one_document_leave_its_saga_asking_and_the_element_at_work(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
-        await put(documents, ticket, DATA)
+        await put_in_place(documents, ticket, DATA)
         (path,) = tmp_path.rglob("*.attr.json")  # noqa: ASYNC240 - a test waits for nobody
         path.write_bytes(path.read_bytes().replace(b'"size"', b'"sise"'))
         command = an_abandon(ticket)

@@ -13,13 +13,21 @@ from schemas.errors import ArtStoreError, DiskFailed, TypeRefused, UploadAbandon
 from schemas.events import DocumentCommitted
 from schemas.registry import decode
 from schemas.ticket import UploadTicket
+from storage_agent import staging
 from storage_agent.documents import Documents
 from storage_agent.recovery import recover
+from storage_agent.staging import SMALL_BYTES
 from tests.builders import NOW
 from tests.disks import Crash, CrashingDisk, MemoryDisk
-from tests.elements import ROOT, a_ticket_for, an_abandon, an_element, faults, put, relay_all, stage
+from tests.elements import ALL_ARE_LARGE, ROOT, a_ticket_for, an_abandon, an_element, faults, put, relay_all, stage
 
 BODIES = (b"the first body", "тело второго документа".encode())
+
+
+@pytest.fixture(params=[SMALL_BYTES, ALL_ARE_LARGE], ids=["small", "large"], autouse=True)
+def small_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crash with bodies that ride in the journal, and with bodies that have a file of their own first."""
+    monkeypatch.setattr(staging, "SMALL_BYTES", request.param)
 
 
 class Deed:

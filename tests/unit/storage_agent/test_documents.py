@@ -31,7 +31,7 @@ from schemas.replies import ContentCommitted
 from schemas.requests import Description
 from storage_agent.files import LocalDisk
 from tests.builders import NOW, a_ticket, an_upload_request
-from tests.elements import a_ticket_for, an_element, faults, hours, put, relay_all, stage
+from tests.elements import a_ticket_for, an_element, faults, hours, put, put_in_place, relay_all, stage
 
 DATA = "Ёлка в архиве".encode()
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -256,7 +256,7 @@ async def test_a_caller_who_goes_away_does_not_stop_a_commit_that_has_begun(tmp_
 async def test_damage_is_found_on_reading_and_never_served_as_whole(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
-        await put(documents, ticket, DATA)
+        await put_in_place(documents, ticket, DATA)
         found = documents.find(ticket.document_id, 1)
         assert found is not None
         found.body.write_bytes(DATA[:-1])

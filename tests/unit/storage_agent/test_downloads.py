@@ -85,7 +85,7 @@ async def test_text_is_named_without_a_charset_that_nobody_knows(plane: Plane) -
 async def test_attributes_come_byte_for_byte(plane: Plane) -> None:
     ticket = await plane.stored(DATA)
     answer = await plane.get(ticket, what="attributes")
-    name = next(name for name in plane.leftovers() if name.endswith("attr.json"))
+    name = next(name for name in await plane.leftovers() if name.endswith("attr.json"))
     assert answer.content == (plane.root / name).read_bytes()
     assert Attributes.from_sealed(answer.content).document_id == ticket.document_id
     again = await plane.get(ticket, {"If-None-Match": answer.headers["ETag"]}, what="attributes")
@@ -111,7 +111,7 @@ async def test_a_document_that_is_not_here_is_not_found(plane: Plane) -> None:
 
 async def test_a_cut_body_is_never_given(plane: Plane) -> None:
     ticket = await plane.stored(DATA)
-    body = next(name for name in plane.leftovers() if not name.endswith("attr.json"))
+    body = next(name for name in await plane.leftovers() if not name.endswith("attr.json"))
     (plane.root / body).write_bytes(DATA[:-1])
     answer = await plane.get(ticket)
     assert (answer.status_code, answer.json()["code"]) == (500, "body_damaged")

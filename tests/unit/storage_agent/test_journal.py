@@ -13,13 +13,25 @@ from infra.runtime.clock import ManualClock
 from infra.runtime.settings_sections import AgentSettings
 from schemas.errors import DiskFailed, InsufficientStorage, JournalDamaged, Stopping
 from schemas.ticket import UploadTicket
+from storage_agent import staging
 from storage_agent.entries import Passed, StoredPosition
 from storage_agent.files import LocalDisk
 from storage_agent.journal import QUEUE_MAX, segment_names
 from storage_agent.reserve import NAME
+from storage_agent.staging import SMALL_BYTES
 from tests.builders import NOW
 from tests.disks import CrashingDisk, MemoryDisk
-from tests.elements import RESERVE_BYTES, ROOT, a_ticket_for, an_abandon, an_element, faults, put
+from tests.elements import (
+    ALL_ARE_LARGE,
+    RESERVE_BYTES,
+    ROOT,
+    a_ticket_for,
+    an_abandon,
+    an_element,
+    faults,
+    put,
+    put_in_place,
+)
 
 DATA = b"bytes"
 
@@ -146,11 +158,16 @@ async def test_a_full_disk_is_helped_once_by_the_reserve_and_then_refuses_withou
         assert documents.find(ticket.document_id, 1) is not None
 
 
-async def test_a_full_disk_refuses_an_upload_and_keeps_no_part_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("small_bytes", "full_writes"), [(SMALL_BYTES, 2), (ALL_ARE_LARGE, 1)])
+async def test_a_full_disk_refuses_an_upload_and_keeps_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_bytes: int, full_writes: int
+) -> None:
+    monkeypatch.setattr(staging, "SMALL_BYTES", small_bytes)
     disk = FailingDisk()
     async with an_element(disk, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
-        disk.fail("write", errno.ENOSPC, times=1)
+        # The journal's line has the reserve behind it and is tried twice.
+        disk.fail("write", errno.ENOSPC, times=full_writes)
         with pytest.raises(InsufficientStorage):
             await put(documents, ticket, DATA)
         assert faults(LocalDisk(), tmp_path) == []
@@ -162,7 +179,7 @@ async def test_a_full_disk_behind_the_commit_point_gives_the_reserve_to_the_docu
     async with an_element(disk, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
         disk.fail("rename", errno.ENOSPC, times=1)
-        await put(documents, ticket, DATA)
+        await put_in_place(documents, ticket, DATA)
         assert not (tmp_path / "journal" / NAME).exists()
     assert faults(LocalDisk(), tmp_path) == []
 

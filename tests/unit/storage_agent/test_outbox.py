@@ -12,19 +12,20 @@ from schemas.envelope import Position, Record
 from schemas.errors import DiskFailed, LogUnavailable, TooLarge
 from schemas.registry import decode
 from schemas.replies import ContentCommitted
+from storage_agent import staging
 from storage_agent.commitment import committed_entry
 from storage_agent.entries import Unsettled, Waiting
-from storage_agent.facts import Body
 from storage_agent.files import LocalDisk
 from storage_agent.memory import Memory
+from storage_agent.staging import SMALL_BYTES, Staged
 from tests.builders import NOW
-from tests.elements import a_ticket_for, an_element, put, relay_all
+from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_element, body_in, put, relay_all
 
 DATA = b"bytes"
 
 
 class FlakyPublisher(MemoryPublisher):
-    """Fails every third record, after a while for every one: answers come out of order."""
+    """Fails every third call, after a while for every one: answers come out of order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,8 +33,9 @@ class FlakyPublisher(MemoryPublisher):
 
     async def publish(self, record: Record) -> Position:
         self.calls += 1
-        await asyncio.sleep(0.001 * (self.calls % 5))
-        if self.calls % 3 == 0:
+        number = self.calls
+        await asyncio.sleep(0.001 * (number % 5))
+        if number % 3 == 0:
             raise LogUnavailable
         return await super().publish(record)
 
@@ -103,23 +105,26 @@ async def test_the_age_of_the_oldest_entry_grows_until_it_is_acknowledged(tmp_pa
         assert (documents.outbox.length, documents.outbox.oldest_age) == (0, 0.0)
 
 
-async def test_while_files_are_on_their_way_the_document_is_read_from_the_record_and_not_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("small_bytes", [SMALL_BYTES, ALL_ARE_LARGE])
+async def test_while_files_are_on_their_way_the_document_is_read_from_the_record_and_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_bytes: int
+) -> None:
+    monkeypatch.setattr(staging, "SMALL_BYTES", small_bytes)
     disk, publisher = SlowDisk(), MemoryPublisher()
     async with an_element(disk, tmp_path) as documents:
         await relay_all(documents, publisher)
         ticket = a_ticket_for(documents.identity, DATA)
         disk.may_rename.clear()
-        commit = asyncio.create_task(put(documents, ticket, DATA))
+        receipt = await put(documents, ticket, DATA)
         await asyncio.to_thread(disk.renaming.wait, 5)
         relay = asyncio.create_task(documents.outbox.run(publisher))
         await asyncio.sleep(0.1)
-        found = documents.find(ticket.document_id, 1)
         assert (len(publisher.records), documents.outbox.length) == (1, 1)
-        assert documents.admit(ticket) is None
-        assert found is not None
-        assert found.body.read_bytes() == DATA
+        assert documents.admit(ticket) == receipt
+        assert body_in(documents, ticket) == DATA
         disk.may_rename.set()
-        assert await commit == documents.admit(ticket)
+        await documents.settle()
+        assert body_in(documents, ticket) == DATA
         relay.cancel()
         await relay_all(documents, publisher)
     assert len(publisher.records) == 3
@@ -154,8 +159,8 @@ async def test_behind_an_entry_whose_files_are_not_in_place_its_lane_waits_and_o
     async with an_element(None, tmp_path) as documents:
         committed = committed_entry(
             ticket=a_ticket_for(documents.identity, DATA),
-            body=Body(len(DATA), "0" * 64, "text/plain"),
-            staged_name="staged",
+            media_type="text/plain",
+            staged=Staged(None, len(DATA), "0" * 64, DATA),
             identity=documents.identity,
             now=NOW,
             traceparent=None,

@@ -103,7 +103,7 @@ async def test_uploads_that_begin_at_once_take_the_reserve_again_and_the_disk_do
     tmp_path: Path,
 ) -> None:
     opening = stagings(NarrowDisk(), tmp_path, reserve_bytes=4096)
-    files = await asyncio.gather(*(opening.open(ticket_of(10, n)) for n in range(4)))
+    files = await asyncio.gather(*(opening.open(ticket_of(staging.SMALL_BYTES + 1, n)) for n in range(4)))
     assert len({file.path for file in files}) == 4
     assert opening.gate.failure() is None
 

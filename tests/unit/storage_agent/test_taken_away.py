@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from producers.publisher import MemoryPublisher
 from schemas.errors import BodyDamaged
 from schemas.events import DocumentCommitted
 from schemas.registry import decode
 from schemas.replies import ContentCommitted
+from storage_agent import staging
 from storage_agent.files import LocalDisk
-from tests.elements import a_ticket_for, an_abandon, an_element, put, relay_all
+from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_abandon, an_element, put_in_place, relay_all
 from tests.taking import ATTR, BODY, BOTH, DAMAGED, forget_what_followed, take
 
 DATA = b"taken away"
@@ -22,7 +24,7 @@ async def two_stored(root: Path) -> tuple[str, str]:
     async with an_element(None, root) as documents:
         for _ in range(2):
             ticket = a_ticket_for(documents.identity, DATA)
-            await put(documents, ticket, DATA)
+            await put_in_place(documents, ticket, DATA)
             ids.append(str(ticket.document_id))
     return ids[0], ids[1]
 
@@ -31,8 +33,8 @@ async def killed_behind_the_commit(root: Path, what: str) -> tuple[str, str, Pat
     """Store two, take the second, and be killed before the journal knows that its files were in place."""
     async with an_element(None, root) as documents:
         kept, taken = (a_ticket_for(documents.identity, DATA) for _ in range(2))
-        await put(documents, kept, DATA)
-        await put(documents, taken, DATA)
+        await put_in_place(documents, kept, DATA)
+        await put_in_place(documents, taken, DATA)
         before = {path: path.read_bytes() for path in (root / "journal").glob("*.wal")}
     for path in (root / "journal").glob("*.wal"):
         path.unlink()
@@ -47,6 +49,13 @@ def documents_in(root: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files if "journal" not in path.parts and path.parent != root}
 
 
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every body be one that does not ride in the journal."""
+    monkeypatch.setattr(staging, "SMALL_BYTES", ALL_ARE_LARGE)
+
+
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("what", [BODY, BOTH, DAMAGED])
 async def test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_missing_and_stops_nothing(
     tmp_path: Path, what: str
@@ -65,6 +74,18 @@ async def test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_mis
     assert (attr.exists(), body.exists()) == (True, False)
     assert (tmp_path / ("quarantine" if what == DAMAGED else "trash") / body.name).exists()
     assert list((tmp_path / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", [BODY, BOTH, DAMAGED])
+async def test_a_small_body_that_is_gone_before_its_commit_was_finished_comes_back_from_the_journal(
+    tmp_path: Path, what: str
+) -> None:
+    _, taken, body, attr = await killed_behind_the_commit(tmp_path, what)
+    async with an_element(None, tmp_path) as documents:
+        found = documents.find(taken, 1)
+    assert found is not None
+    assert (body.read_bytes(), attr.read_bytes()) == (DATA, found.attr)
+    assert (tmp_path / "quarantine" / body.name).exists() == (what == DAMAGED)
 
 
 async def test_attributes_that_are_gone_before_their_commit_was_finished_are_written_again(tmp_path: Path) -> None:
@@ -105,15 +126,19 @@ class TakenFromStaging(LocalDisk):
                 staged.unlink()
 
 
-async def test_a_body_taken_out_of_staging_is_no_success_and_the_element_goes_on(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("large")
+async def test_a_body_taken_out_of_staging_is_told_to_the_operator_and_the_element_goes_on(tmp_path: Path) -> None:
     disk, publisher = TakenFromStaging(), MemoryPublisher()
     async with an_element(disk, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
         disk.root = tmp_path
-        with pytest.raises(BodyDamaged, match="committed and gone"):
-            await put(documents, ticket, DATA)
+        with capture_logs() as logs:
+            await put_in_place(documents, ticket, DATA)
+        assert [(log["event"], log["log_level"]) for log in logs] == [("document_damaged", "critical")]
+        with pytest.raises(BodyDamaged):
+            documents.find(ticket.document_id, 1)
         disk.root = None
-        await put(documents, a_ticket_for(documents.identity, DATA), DATA)
+        await put_in_place(documents, a_ticket_for(documents.identity, DATA), DATA)
         await relay_all(documents, publisher)
     assert sum(isinstance(decode(record.value), DocumentCommitted) for record in publisher.records) == 2
     async with an_element(None, tmp_path) as documents:
@@ -124,7 +149,7 @@ async def test_a_body_taken_out_of_staging_is_no_success_and_the_element_goes_on
 async def test_an_upload_whose_files_were_taken_since_its_commit_is_not_given_up(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
         ticket = a_ticket_for(documents.identity, DATA)
-        receipt = await put(documents, ticket, DATA)
+        receipt = await put_in_place(documents, ticket, DATA)
         take(tmp_path, ticket.document_id, BOTH)
         await documents.accept_command(an_abandon(ticket))
         await documents.abandon(an_abandon(ticket))

@@ -26,7 +26,9 @@ async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
         yield plane
 
 
-async def test_a_put_is_answered_once_body_and_sealed_attributes_lie_in_place(plane: Plane) -> None:
+async def test_a_put_is_answered_with_the_receipt_and_body_and_sealed_attributes_come_to_lie_in_place(
+    plane: Plane,
+) -> None:
     data = "Акт приёма-передачи".encode()
     ticket = plane.ticket(data, "Акт.txt")
     answer = await plane.put(ticket, data)
@@ -39,7 +41,7 @@ async def test_a_put_is_answered_once_body_and_sealed_attributes_lie_in_place(pl
     }
     assert answer.headers["ETag"] == f'"sha256:{sha256(data)}"'
     assert answer.headers["Repr-Digest"] == digest_value(sha256(data))
-    attr, body = sorted(plane.leftovers(), key=lambda name: not name.endswith("attr.json"))
+    attr, body = sorted(await plane.leftovers(), key=lambda name: not name.endswith("attr.json"))
     assert (plane.root / body).read_bytes() == data
     attributes = Attributes.from_sealed((plane.root / attr).read_bytes())
     assert attributes.content.media_type == "text/plain"
@@ -92,7 +94,7 @@ async def test_of_two_puts_at_once_one_document_comes_out(plane: Plane) -> None:
     ticket = plane.ticket(data)
     answers = await asyncio.gather(*(plane.put(ticket, data) for _ in range(4)))
     assert {answer.status_code for answer in answers} == {200}
-    assert len(plane.leftovers()) == 2
+    assert len(await plane.leftovers()) == 2
 
 
 @pytest.mark.parametrize("header", ["Repr-Digest", "Content-Digest"])
@@ -102,7 +104,7 @@ async def test_a_wrong_digest_is_refused_keeps_nothing_and_may_be_tried_again(pl
     answer = await plane.put(ticket, data, {header: digest_value(sha256(b"other"))})
     assert (answer.status_code, answer.json()["code"]) == (422, "digest_mismatch")
     assert answer.headers["content-type"] == "application/problem+json"
-    assert plane.leftovers() == []
+    assert await plane.leftovers() == []
     assert (await plane.put(ticket, data)).status_code == 200
 
 
@@ -113,7 +115,7 @@ async def test_the_digest_announced_with_the_upload_counts_too(plane: Plane) -> 
     assert (await plane.put(ticket, flipped)).json()["code"] == "digest_mismatch"
     wrong = {"Repr-Digest": digest_value(sha256(flipped))}
     assert (await plane.put(ticket, flipped, wrong)).json()["code"] == "digest_mismatch"
-    assert plane.leftovers() == []
+    assert await plane.leftovers() == []
     assert (await plane.put(ticket, data)).status_code == 200
 
 
@@ -135,7 +137,7 @@ async def test_another_size_than_announced_is_refused(plane: Plane) -> None:
     ticket = plane.ticket(some_bytes(1000))
     answer = await plane.put(ticket, some_bytes(999))
     assert (answer.status_code, answer.json()["code"]) == (422, "size_mismatch")
-    assert plane.leftovers() == []
+    assert await plane.leftovers() == []
 
 
 async def test_a_body_without_a_length_is_refused(plane: Plane) -> None:
@@ -161,14 +163,14 @@ async def test_partial_coded_and_unreadable_announcements_are_refused(
     plane: Plane, headers: dict[str, str], status: int
 ) -> None:
     assert (await plane.put(plane.ticket(b"abc"), b"abc", headers)).status_code == status
-    assert plane.leftovers() == []
+    assert await plane.leftovers() == []
 
 
 async def test_an_executable_is_refused_for_ever_and_the_saga_is_told(plane: Plane) -> None:
     ticket = plane.ticket(ELF, "Отчёт.pdf", media_type="application/pdf")
     answer = await plane.put(ticket, ELF)
     assert (answer.status_code, answer.json()["code"]) == (415, "type_refused")
-    assert plane.leftovers() == []
+    assert await plane.leftovers() == []
     again = await plane.put(ticket, ELF)
     assert (again.status_code, again.json()["code"]) == (415, "type_refused")
     replies = [decode(record.value) for record in (await told(plane.documents, 2)).records]
@@ -216,7 +218,7 @@ async def test_an_element_that_only_gives_takes_nothing(tmp_path: Path, mode: Mo
     async with a_plane(tmp_path / "vault", mode=mode.value) as plane:
         answer = await plane.put(plane.ticket(b"abc"), b"abc")
         assert (answer.status_code, answer.json()["code"]) == (423, "mode_forbids")
-        assert plane.leftovers() == []
+        assert await plane.leftovers() == []
 
 
 async def test_a_broken_connection_keeps_nothing_and_leaves_the_ticket(plane: Plane) -> None:
@@ -224,7 +226,7 @@ async def test_a_broken_connection_keeps_nothing_and_leaves_the_ticket(plane: Pl
     ticket = plane.ticket(data)
     sent = await broken_put(plane, ticket_headers(plane, ticket), path_of(ticket), data[:500])
     assert sent[0]["status"] == 503
-    assert plane.leftovers() == []
+    assert await plane.leftovers() == []
     assert (await plane.put(ticket, data)).status_code == 200
 
 
