@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.elements import Mode
 from schemas.envelope import Message, Value
+from schemas.fixity import DamagedPart, DamageReason, FoundBy
 from schemas.identifiers import AccountId, DocumentId, ElementId, KeyId
 from schemas.requests import SealedSecret
 from schemas.topics import (
@@ -59,6 +60,41 @@ class TextUnavailable(Message):
     reason: str
 
 
+class DocumentDamaged(Message):
+    """A version on a storage element is not what it should be, and is not served until it is mended.
+
+    `aggregate_id` is the document's id; `aggregate_version` rises with every fact of fixity that the element tells (it
+    is the time in microseconds, or one more than the last). `sha256` and `size` are the body's as promised; None when
+    the attributes that promise them are the damaged part. `quarantined`: names under the element's `quarantine/` that
+    belong to this version.
+    """
+
+    topic: ClassVar[str] = DOCUMENT_EVENT
+    aggregate: ClassVar[str] = "fixity"
+
+    document_version: int
+    element_id: ElementId
+    part: DamagedPart
+    reason: DamageReason
+    found_by: FoundBy
+    sha256: str | None = None
+    size: int | None = None
+    quarantined: tuple[str, ...] = ()
+
+
+class DocumentMended(Message):
+    """A version that was told as damaged was looked at again and is whole. Versions count as in `DocumentDamaged`."""
+
+    topic: ClassVar[str] = DOCUMENT_EVENT
+    aggregate: ClassVar[str] = "fixity"
+
+    document_version: int
+    element_id: ElementId
+    found_by: FoundBy
+    sha256: str
+    size: int
+
+
 class ElementRegistered(Message):
     """A storage element exists. `identity` is the exact sealed `element.json`; version is `mode_epoch`."""
 
@@ -75,6 +111,22 @@ class ElementModeChanged(ElementRegistered):
     """A storage element's mode has changed; the same fields with the new mode and epoch."""
 
 
+class ElementScrubbed(Message):
+    """A storage element has read all that it holds, once. `aggregate_version` is the number of the pass, from 1 on.
+
+    `documents` (versions) and `bytes` (of bodies) were looked at; `damaged` versions are so at the end of the pass.
+    """
+
+    topic: ClassVar[str] = ELEMENT_EVENT
+    aggregate: ClassVar[str] = "scrub"
+
+    started_at: datetime
+    finished_at: datetime
+    documents: int
+    bytes: int
+    damaged: int
+
+
 class Capacity(Value):
     """Room on an element's disk, in bytes."""
 
@@ -83,8 +135,20 @@ class Capacity(Value):
     free: int
 
 
+class ScrubProgress(Value):
+    """How far an element has read itself: the pass at work or the last one (0: none yet), its share done, 0 to 1.
+
+    `documents` were looked at in that pass; `finished_at` is the end of the last whole pass.
+    """
+
+    pass_number: int
+    share: float
+    documents: int
+    finished_at: datetime | None = None
+
+
 class ElementStatus(Message):
-    """An agent's heartbeat. `outbox` counts events that Kafka has not acknowledged yet."""
+    """An agent's heartbeat. `outbox` counts events that Kafka has not acknowledged yet, `damaged` versions now."""
 
     topic: ClassVar[str] = ELEMENT_STATUS
     aggregate: ClassVar[str] = "element"
@@ -95,6 +159,8 @@ class ElementStatus(Message):
     url: str
     capacity: Capacity
     outbox: int
+    damaged: int = 0
+    scrub: ScrubProgress | None = None
 
 
 class AccountCreated(Message):

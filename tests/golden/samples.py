@@ -10,8 +10,11 @@ from schemas.envelope import Message
 from schemas.events import (
     AccountCreated,
     Capacity,
+    DocumentDamaged,
+    DocumentMended,
     ElementModeChanged,
     ElementRegistered,
+    ElementScrubbed,
     ElementStatus,
     KeyRegistered,
     Outcome,
@@ -21,6 +24,7 @@ from schemas.events import (
     TextExtracted,
     TextUnavailable,
 )
+from schemas.fixity import DamagedPart, DamageReason, FoundBy
 from schemas.identifiers import AccountId, DocumentId, KeyId, TicketId, derive
 from schemas.registry import encode, newest_ids
 from schemas.replies import TextFinished, UploadAbandoned, UploadInProgress, UploadRefused
@@ -151,8 +155,32 @@ SAMPLES: tuple[Message, ...] = (
         {**_meta(TextExtracted, DOCUMENT, 1), **_TEXT, "text_sha256": EMPTY_SHA256, "characters": 9, "truncated": True}
     ),
     TextUnavailable.model_validate({**_meta(TextUnavailable, DOCUMENT, 1), **_TEXT, "reason": "too_slow"}),
+    DocumentDamaged.model_validate(
+        {
+            **_meta(DocumentDamaged, DOCUMENT, 1_795_514_400_000_000),
+            **_TEXT,
+            "part": DamagedPart.BODY,
+            "reason": DamageReason.DIGEST,
+            "found_by": FoundBy.SCRUB,
+            "size": 0,
+            "quarantined": (f"{DOCUMENT}.v1.Ёлка.txt",),
+        }
+    ),
+    DocumentMended.model_validate(
+        {**_meta(DocumentMended, DOCUMENT, 1_795_514_400_000_001), **_TEXT, "found_by": FoundBy.READ, "size": 0}
+    ),
     ElementRegistered.model_validate({**_meta(ElementRegistered, ELEMENT_ID, 1), **_element()}),
     ElementModeChanged.model_validate({**_meta(ElementModeChanged, ELEMENT_ID, 1), **_element()}),
+    ElementScrubbed.model_validate(
+        {
+            **_meta(ElementScrubbed, ELEMENT_ID, 3),
+            "started_at": NOW - timedelta(days=1),
+            "finished_at": NOW,
+            "documents": 41,
+            "bytes": 1_000_000,
+            "damaged": 1,
+        }
+    ),
     ElementStatus.model_validate(
         {
             **_meta(ElementStatus, ELEMENT_ID),
