@@ -28,6 +28,7 @@ from storage_agent.inspection import Policy
 from storage_agent.opening import RECOVERY_SECONDS, open_documents
 from storage_agent.retelling import KafkaLog
 from storage_agent.routes import agent_app
+from storage_agent.scrub import Budget
 from storage_agent.status import Heartbeat
 from storage_agent.text import Texts
 from storage_agent.uploads import Uploads
@@ -88,6 +89,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         reserve_bytes=agent.reserve_bytes,
         pause_seconds=agent.heartbeat_seconds,
     )
+    budget = Budget(agent.scrub_bytes_per_second, agent.scrub_pause_seconds)
     log = KafkaLog(partial(kafka.open_reader, settings.kafka, f"artstore-{name}-back"))
     app = agent_app(
         Uploads(documents, access, parts.policy, clock, metrics),
@@ -103,6 +105,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         Task("texts", texts.run),
         Task("commands", commands.run),
         Task("status", heartbeat.run),
+        Task("scrub", lambda: documents.scrub(budget, metrics)),
         *([] if topics_checked else [Task("topics", _topics_checked(settings))]),
     ]
     return Process(name=name, app=app, host=agent.host, port=agent.port, tasks=tasks, stop_seconds=agent.stop_seconds)

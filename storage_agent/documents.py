@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
+from infra.runtime.metrics import Metrics
 from producers.publisher import Publisher
 from schemas.api.uploads import Receipt
 from schemas.envelope import Position, Received
@@ -15,10 +16,12 @@ from storage_agent import admission
 from storage_agent.answering import Answering
 from storage_agent.commitment import committed_entry, problem_text, refused_entry
 from storage_agent.entries import Committed, Note
+from storage_agent.fixity import Fixity
 from storage_agent.holdings import Holdings, StoredDocument
 from storage_agent.ledger import CommittedAnswer, expiry
 from storage_agent.parts import Parts
 from storage_agent.retelling import Log, Retelling
+from storage_agent.scrub import Budget, Scrub
 from storage_agent.staging import Staged, StagingFile
 
 Result = TypeVar("Result")
@@ -32,7 +35,8 @@ class Documents:
         self.outbox = parts.outbox
         self.folders = parts.folders
         self._parts = parts
-        self._holdings = Holdings(parts.disk, parts.folders, parts.memory, parts.placer)
+        self.fixity = Fixity(parts)
+        self._holdings = Holdings(parts)
         self._answering = Answering(parts, self._holdings)
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -112,8 +116,15 @@ class Documents:
         await self._to_its_end(self._answering.record_text(received, fact, reply))
 
     def find(self, document_id: str, version: int) -> StoredDocument | None:
-        """Return a version, or None. Reads one small file. SealBroken or BodyDamaged when it is damaged."""
+        """Return a version, or None. Reads one small file.
+
+        SealBroken or BodyDamaged when it is damaged, known to be so, or suspected of it.
+        """
         return self._holdings.find(document_id, version)
+
+    async def scrub(self, budget: Budget, metrics: Metrics) -> None:
+        """Read all that is held again and again, within the budget, until cancelled."""
+        await Scrub(self._parts, self.fixity, budget, metrics).run()
 
     async def watch(self) -> None:
         """Wait until the disk fails and raise DiskFailed: a task of the process, so that it ends."""

@@ -1,7 +1,8 @@
 """GET and HEAD of a version's bytes, its attributes and its text: true ranges, strong tags, never whole in memory."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,17 +13,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
-from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable
+from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable, SealBroken
 from storage_agent.access import Access, wanted_version
 from storage_agent.derived import on_disk, text_path
 from storage_agent.digests import digest_value, etag_of
 from storage_agent.disposition import attachment
 from storage_agent.documents import Documents
-from storage_agent.holdings import FileBody, OpenBody, StoredDocument
+from storage_agent.giving import CHECKED_BYTES, FileReader, Reader, checked_body, checked_pieces, pieces
+from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
 from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
 
-PIECE_BYTES = 256 * 1024
 # The bytes of a version never change; who may see them can, so that nobody keeps them for others.
 UNCHANGING = "private, max-age=86400, immutable"
 HARMLESS = {
@@ -43,23 +44,31 @@ class Downloads:
     metrics: Metrics
 
     async def content(self, request: Request) -> Response:
-        """Answer 200, 206, 304 or 416 with the document's bytes; ModeForbids where the mode gives attributes only."""
+        """Answer 200, 206, 304 or 416 with the document's bytes; ModeForbids where the mode gives attributes only.
+
+        BodyDamaged for a small document whose bytes are wrong; for a large one the connection breaks before its end,
+        and from then on it is refused as well.
+        """
         self.access.download(request)
         require(self.documents.identity.mode, Verb.READ)
-        found, file = await self._opened(*wanted_version(request))
-        answer: Response | None = None
-        try:
-            answer = self._content(request, found, file)
-            return answer
-        finally:
-            if not isinstance(answer, FileSlice):
-                file.close()
+        document_id, version = wanted_version(request)
+        with self._damage_noted(document_id, version):
+            found, reader = await self._opened(document_id, version)
+            answer: Response | None = None
+            try:
+                answer = await self._content(request, found, reader)
+                return answer
+            finally:
+                if not isinstance(answer, Pieces):
+                    reader.close()
 
     async def attributes(self, request: Request) -> Response:
         """Answer the sealed `attr.json`, byte for byte; every mode allows it."""
         self.access.download(request)
         require(self.documents.identity.mode, Verb.READ_ATTRIBUTES)
-        found = await self._found(*wanted_version(request))
+        document_id, version = wanted_version(request)
+        with self._damage_noted(document_id, version):
+            found = await self._found(document_id, version)
         sha256 = hashlib.sha256(found.attr).hexdigest()
         headers = {
             **HARMLESS,
@@ -77,13 +86,13 @@ class Downloads:
         require(self.documents.identity.mode, Verb.READ_TEXT)
         document_id, version = wanted_version(request)
         try:
-            file = await on_disk(FileBody, text_path(self.root, document_id, version))
+            file = await on_disk(FileReader, text_path(self.root, document_id, version))
         except FileNotFoundError as error:
             raise NotFound("There is no text of this version here.") from error
         headers = {**HARMLESS, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(file.size)}
-        return FileSlice(file, Span(0, file.size - 1), 200, headers, lambda _: None)
+        return Pieces(pieces(file, Span(0, file.size - 1)), 200, headers, file.close)
 
-    def _content(self, request: Request, found: StoredDocument, file: OpenBody) -> Response:
+    async def _content(self, request: Request, found: StoredDocument, reader: Reader) -> Response:
         content = found.attributes.content
         etag = etag_of(content.sha256)
         headers = _headers(found, etag)
@@ -100,10 +109,39 @@ class Downloads:
             answer = problem_response(RangeNotSatisfiable(), request.url.path)
             answer.headers["Content-Range"] = content_range(None, content.size)
             return answer
-        if part is None:
-            return FileSlice(file, Span(0, content.size - 1), 200, described, self._count)
-        ranged = {"Content-Length": str(part.length), "Content-Range": content_range(part, content.size)}
-        return FileSlice(file, part, 206, described | ranged, self._count)
+        status = 200
+        if part is not None:
+            ranged = {"Content-Length": str(part.length), "Content-Range": content_range(part, content.size)}
+            status, described = 206, described | ranged
+        body = await self._body(found, reader, part)
+        return Pieces(body, status, described, reader.close, self._count)
+
+    async def _body(self, found: StoredDocument, reader: Reader, part: Span | None) -> AsyncIterator[bytes]:
+        """Return what is to be sent, checked as far as its size allows."""
+        content = found.attributes.content
+        if content.size <= CHECKED_BYTES:
+            body = await checked_body(reader, content.size, content.sha256)
+            return _one(body if part is None else body[part.first : part.last + 1])
+        if part is None or part.length == content.size:
+            going = checked_pieces(reader, content.size, content.sha256)
+        else:
+            # A part tells nothing about the whole, which the scrub reads in its turn.
+            going = pieces(reader, part)
+        return self._noting(found, going)
+
+    async def _noting(self, found: StoredDocument, going: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        with self._damage_noted(found.attributes.document_id, found.attributes.version):
+            async for piece in going:
+                yield piece
+
+    @contextmanager
+    def _damage_noted(self, document_id: str, version: int) -> Iterator[None]:
+        """Let the agent look again at what was read wrongly."""
+        try:
+            yield
+        except (BodyDamaged, SealBroken):
+            self.documents.fixity.suspect((document_id, version))
+            raise
 
     def _count(self, sent: int) -> None:
         self.metrics.download_bytes.inc(sent)
@@ -114,7 +152,7 @@ class Downloads:
             raise NotFound("This element does not hold that version of that document.")
         return found
 
-    async def _opened(self, document_id: str, version: int) -> tuple[StoredDocument, OpenBody]:
+    async def _opened(self, document_id: str, version: int) -> tuple[StoredDocument, Reader]:
         """Find and open; a body that is moved into place in between is found again where it lies then."""
         for _ in range(2):
             found = await self._found(document_id, version)
@@ -129,14 +167,19 @@ class Downloads:
         raise BodyDamaged
 
 
-class FileSlice(StreamingResponse):
-    """Sends one span of an open file in pieces, read in threads, and closes it when all is sent or the client gone."""
+class Pieces(StreamingResponse):
+    """Sends bytes as they come, and closes what they come from when all are sent, or the client is gone."""
 
     def __init__(
-        self, file: OpenBody, part: Span, status: int, headers: dict[str, str], count: Callable[[int], None]
+        self,
+        going: AsyncIterator[bytes],
+        status: int,
+        headers: dict[str, str],
+        close: Callable[[], None],
+        count: Callable[[int], None] = lambda _: None,
     ) -> None:
-        super().__init__(_pieces(file, part), status_code=status, headers=headers)
-        self._file = file
+        super().__init__(going, status_code=status, headers=headers)
+        self._close = close
         self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,17 +192,11 @@ class FileSlice(StreamingResponse):
         try:
             await super().__call__(scope, receive, counted)
         finally:
-            self._file.close()
+            self._close()
 
 
-async def _pieces(file: OpenBody, part: Span) -> AsyncIterator[bytes]:
-    position, end = part.first, part.last + 1
-    while position < end:
-        piece = await on_disk(file.read, min(PIECE_BYTES, end - position), position)
-        if not piece:
-            raise BodyDamaged
-        position += len(piece)
-        yield piece
+async def _one(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece
 
 
 def _headers(found: StoredDocument, etag: str) -> dict[str, str]:

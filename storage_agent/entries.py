@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.envelope import Position, Received, Record
+from schemas.fixity import DamagedPart
 from schemas.registry import decode
 from storage_agent.ledger import AbandonedAnswer, Answer, CommittedAnswer, RefusedAnswer
 
@@ -166,6 +167,56 @@ class Materialised(Part):
     version: int
 
 
+class Damaged(Telling):
+    """A version was found damaged. `number` is that of the fact, which rises from one fact of fixity to the next."""
+
+    kind: Literal["damaged"] = "damaged"
+    document_id: str
+    version: int
+    part: DamagedPart
+    number: int
+
+
+class Mended(Telling):
+    """A damaged version was found whole."""
+
+    kind: Literal["mended"] = "mended"
+    document_id: str
+    version: int
+    number: int
+
+
+class ScrubState(Part):
+    """How far the scrub is: the pass, the hour and document looked at last, what was read in it, its share done.
+
+    `position` is `YYYY/MM/DD/HH/<document id>`, empty at the beginning; `bytes` are those of bodies; `finished_at` is
+    the end of the last whole pass, which is this one when `is_done`.
+    """
+
+    pass_number: int
+    started_at: datetime
+    position: str = ""
+    documents: int = 0
+    bytes: int = 0
+    share: float = 0.0
+    finished_at: datetime | None = None
+    is_done: bool = False
+
+
+class Scrubbing(Part):
+    """The scrub has come as far as this; lost in a crash, it looks at a little twice."""
+
+    kind: Literal["scrubbing"] = "scrubbing"
+    state: ScrubState
+
+
+class Scrubbed(Telling):
+    """The scrub has ended a pass."""
+
+    kind: Literal["scrubbed"] = "scrubbed"
+    state: ScrubState
+
+
 class Acknowledged(Part):
     """Kafka has every record of the entries up to number `through`; `last`: the newest event in each partition."""
 
@@ -190,6 +241,15 @@ class Unsettled(Part):
     committed: Committed
 
 
+class Ailing(Part):
+    """A version that is damaged: which part of it, and the number of the fact that said so."""
+
+    document_id: str
+    version: int
+    part: DamagedPart
+    number: int
+
+
 class Carried(Part):
     """Head of a segment: all that the segments before it leave to remember. `previous` is their last digest."""
 
@@ -205,6 +265,9 @@ class Carried(Part):
     unsettled: tuple[Unsettled, ...] = ()
     landed: tuple[Landed, ...] = ()
     announced_epoch: int = 0
+    ailing: tuple[Ailing, ...] = ()
+    fixity_number: int = 0
+    scrub: ScrubState | None = None
 
 
 Entry = Annotated[
@@ -217,6 +280,10 @@ Entry = Annotated[
     | Replied
     | Announced
     | Materialised
+    | Damaged
+    | Mended
+    | Scrubbing
+    | Scrubbed
     | Acknowledged
     | Carried,
     Field(discriminator="kind"),

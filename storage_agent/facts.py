@@ -32,6 +32,13 @@ def source_of(identity: ElementIdentity) -> str:
     return f"agent/{identity.name}"
 
 
+def agent_of(identity: ElementIdentity) -> Actor:
+    """Return who acts where no human does: a first start, a change of mode on a stopped element, the scrub."""
+    return Actor(
+        subject=AccountId(identity.element_id), login=source_of(identity), full_name=f"Storage agent {identity.name}"
+    )
+
+
 def attributes_of(
     ticket: UploadTicket, body: Body, place: Place, identity: ElementIdentity, now: datetime
 ) -> Attributes:
@@ -162,17 +169,13 @@ def element_announced(identity: ElementIdentity, *, known: bool) -> ElementRegis
     """Return the fact that an element exists (`known` false) or has changed its mode, with its exact `element.json`."""
     kind = ElementModeChanged if known else ElementRegistered
     event_id = derive(identity.element_id, "element-mode", identity.mode_epoch)
-    # No human acts here: the first start and a change of mode on a stopped element are the agent's own.
-    actor = Actor(
-        subject=AccountId(identity.element_id), login=source_of(identity), full_name=f"Storage agent {identity.name}"
-    )
     meta = kind.meta_for(
         event_id=event_id,
         aggregate_id=identity.element_id,
         aggregate_version=identity.mode_epoch,
         occurred_at=identity.changed_at,
         correlation_id=event_id,
-        actor=actor,
+        actor=agent_of(identity),
         source=source_of(identity),
     )
     return kind(

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -40,6 +41,10 @@ class Disk(Protocol):
         """Tell whether a directory is there."""
         ...
 
+    def is_file(self, path: Path) -> bool:
+        """Tell whether a regular file is there: no directory, symbolic link, pipe or device."""
+        ...
+
     def names(self, path: Path) -> list[str]:
         """Return the names inside a directory, sorted; none when it does not exist."""
         ...
@@ -74,6 +79,14 @@ class Disk(Protocol):
 
     def open(self, path: Path) -> int:
         """Open an existing file for writing and return its handle."""
+        ...
+
+    def open_to_read(self, path: Path) -> int:
+        """Open an existing file for reading and return its handle."""
+        ...
+
+    def read_at(self, handle: int, size: int, offset: int) -> bytes:
+        """Return up to `size` bytes from `offset` on; none behind the end."""
         ...
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
@@ -136,6 +149,13 @@ class LocalDisk:
         """Tell whether a directory is there."""
         return path.is_dir()
 
+    def is_file(self, path: Path) -> bool:
+        """Tell whether a regular file is there."""
+        try:
+            return stat.S_ISREG(path.lstat().st_mode)
+        except FileNotFoundError:
+            return False
+
     def names(self, path: Path) -> list[str]:
         """Return the names inside a directory, sorted."""
         try:
@@ -144,9 +164,9 @@ class LocalDisk:
             return []
 
     def read(self, path: Path) -> bytes | None:
-        """Return a file's bytes, or None."""
+        """Return a file's bytes, or None; a pipe in its place keeps nobody waiting."""
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         with os.fdopen(handle, "rb") as file:
@@ -154,7 +174,7 @@ class LocalDisk:
 
     def forget_cached(self, path: Path) -> None:
         """Drop a file's clean pages: after a failed sync the kernel calls pages clean that never reached the drive."""
-        if sys.platform == "darwin" or not path.is_file():
+        if sys.platform == "darwin" or not self.is_file(path):
             return
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -194,6 +214,14 @@ class LocalDisk:
     def open(self, path: Path) -> int:
         """Open an existing file for writing."""
         return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def open_to_read(self, path: Path) -> int:
+        """Open an existing file for reading; a pipe in its place keeps nobody waiting."""
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def read_at(self, handle: int, size: int, offset: int) -> bytes:
+        """Return bytes of the file."""
+        return os.pread(handle, size, offset)
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
         """Write all of `data` at `offset`; the kernel may take it in pieces."""

@@ -15,6 +15,12 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
 
 
+def raise_if_exhausted(error: OSError) -> None:
+    """Raise the error when it is this process that ran out of handles; any other is what a drive says of one file."""
+    if error.errno in EXHAUSTED:
+        raise error
+
+
 class DiskGate:
     """Runs blocking disk calls in threads. After the first failed one nothing passes any more.
 

@@ -5,17 +5,23 @@ from datetime import datetime
 from storage_agent.entries import (
     Abandoned,
     Acknowledged,
+    Ailing,
     Announced,
     Carried,
     Command,
     Committed,
+    Damaged,
     Entry,
     Landed,
     Materialised,
+    Mended,
     Note,
     Passed,
     Refused,
     Replied,
+    Scrubbed,
+    Scrubbing,
+    ScrubState,
     StoredPosition,
     Telling,
     Unsettled,
@@ -41,6 +47,10 @@ class Memory:
         # The newest event of this element that Kafka acknowledged in each partition: read back at a start.
         self.landed: dict[Key, Landed] = {}
         self.announced_epoch = 0
+        # Versions that are told as damaged, the number of the newest fact about any, and how far the scrub is.
+        self.damaged: dict[Key, Ailing] = {}
+        self.fixity_number = 0
+        self.scrub: ScrubState | None = None
         # The newest answered commands: one that is read again at another place is told by its id.
         self._replied: dict[str, None] = {}
 
@@ -67,6 +77,8 @@ class Memory:
             case Acknowledged():
                 self.waiting = {n: waiting for n, waiting in self.waiting.items() if n > entry.through}
                 self.landed.update({(landed.topic, landed.partition): landed for landed in entry.last})
+            case _:
+                self._note_fixity(entry)
 
     def note(self, note: Note) -> None:
         """Remember the last refusal of a ticket that is not spent."""
@@ -123,6 +135,9 @@ class Memory:
             unsettled=tuple(self.unsettled.values()),
             landed=tuple(self.landed.values()),
             announced_epoch=self.announced_epoch,
+            ailing=tuple(self.damaged.values()),
+            fixity_number=self.fixity_number,
+            scrub=self.scrub,
         )
 
     def _begin(self, carried: Carried) -> None:
@@ -134,6 +149,8 @@ class Memory:
         self.unsettled = {(u.committed.document_id, u.committed.version): u for u in carried.unsettled}
         self.landed = {(landed.topic, landed.partition): landed for landed in carried.landed}
         self.announced_epoch = carried.announced_epoch
+        self.damaged = {(ailing.document_id, ailing.version): ailing for ailing in carried.ailing}
+        self.fixity_number, self.scrub = carried.fixity_number, carried.scrub
         self._replied = dict.fromkeys(carried.replied)
 
     def _tell(self, number: int, entry: Telling) -> None:
@@ -143,6 +160,18 @@ class Memory:
             self.notes.pop(entry.answer.ticket_id, None)
         if isinstance(entry, Abandoned | Replied):
             self._finish(entry.command_id)
+
+    def _note_fixity(self, entry: Entry) -> None:
+        match entry:
+            case Damaged(document_id=document_id, version=version, part=part, number=number):
+                ailing = Ailing(document_id=document_id, version=version, part=part, number=number)
+                self.damaged[document_id, version] = ailing
+                self.fixity_number = max(self.fixity_number, number)
+            case Mended():
+                self.damaged.pop((entry.document_id, entry.version), None)
+                self.fixity_number = max(self.fixity_number, entry.number)
+            case Scrubbing() | Scrubbed():
+                self.scrub = entry.state
 
     def _finish(self, command_id: str) -> None:
         self.commands.pop(command_id, None)

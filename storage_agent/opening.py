@@ -10,6 +10,7 @@ from infra.runtime.clock import Clock
 from infra.runtime.settings_sections import AgentSettings
 from schemas.elements import ElementIdentity
 from schemas.errors import DiskFailed, InsufficientStorage, Stopping
+from schemas.fixity import FoundBy
 from storage_agent import facts
 from storage_agent.commitment import stored
 from storage_agent.documents import Documents
@@ -21,7 +22,7 @@ from storage_agent.journal import Journal
 from storage_agent.layout import Folders
 from storage_agent.outbox import Outbox
 from storage_agent.parts import Parts
-from storage_agent.placing import Placer, tell_missing
+from storage_agent.placing import Placer
 from storage_agent.recovery import Recovered, recover
 from storage_agent.reserve import Reserve
 from storage_agent.settling import Settler
@@ -43,13 +44,13 @@ async def open_documents(
         identity, recovered = await _prepared(disk, root, settings, clock)
         parts = _assemble(disk, root, settings, clock, identity, recovered)
         await parts.gate.call(parts.reserve.take)
+        documents = Documents(parts)
         tasks = (
             asyncio.create_task(parts.journal.run(), name="journal"),
-            asyncio.create_task(parts.settler.run(), name="settler"),
+            asyncio.create_task(parts.settler.run(documents.fixity.note_gone), name="settler"),
         )
-        documents = Documents(parts)
         try:
-            await _catch_up(parts, recovered)
+            await _catch_up(parts, documents, recovered)
             yield documents
         finally:
             await _end(parts, documents, *tasks)
@@ -93,12 +94,12 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
     )
 
 
-async def _catch_up(parts: Parts, recovered: Recovered) -> None:
+async def _catch_up(parts: Parts, documents: Documents, recovered: Recovered) -> None:
     """Tell the journal what recovery has done, and the log that the element exists in this mode, once per epoch."""
-    for committed in recovered.missing:
-        tell_missing(committed)
     for materialised in recovered.redone:
         parts.journal.append_lazily(materialised)
+    for committed in recovered.missing:
+        await documents.fixity.tell_gone(committed, FoundBy.START)
     identity, announced = parts.identity, parts.memory.announced_epoch
     if announced < identity.mode_epoch:
         fact = facts.element_announced(identity, known=announced > 0)

@@ -15,6 +15,7 @@ from storage_agent.placing import Placer
 from storage_agent.reserve import Reserve
 from storage_agent.settling import Settler
 from storage_agent.staging import Stagings
+from storage_agent.suspects import Suspects
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,4 @@ class Parts:
     placer: Placer
     settler: Settler
     locks: DocumentLocks = field(default_factory=DocumentLocks)
+    suspects: Suspects = field(default_factory=Suspects)

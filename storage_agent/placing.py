@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from schemas.attributes import Attributes
 from schemas.errors import SealBroken
+from schemas.fixity import DamagedPart, DamageReason
+from storage_agent.checking import Fault
 from storage_agent.entries import Committed
 from storage_agent.files import Disk, make_directories, write_all_synced
+from storage_agent.gate import raise_if_exhausted
 from storage_agent.layout import Folders
+from storage_agent.quarantine import put_aside
 
 DIRECTORIES_KNOWN_MAX = 10_000
 
@@ -78,7 +80,7 @@ class Placer:
 
     def _attr_moves(self, committed: Committed) -> Iterator[_Move]:
         path, attr = self._body(committed).with_name(committed.attr_name), committed.attr.encode()
-        before = self.disk.read(path)
+        before = self._attributes_at(path)
         if before != attr and not _is_newer(before, committed.attr_seq):
             yield _Move(self._scratch(path), path, attr)
 
@@ -87,13 +89,32 @@ class Placer:
             self.disk.unlink(move.scratch)
         write_all_synced(self.disk, {move.scratch: move.data for move in moves if move.data is not None})
 
+    def _attributes_at(self, path: Path) -> bytes | None:
+        """Return what lies in the attributes' place; what is no file there is moved out of the way."""
+        if self.disk.size(path) is not None and not self.disk.is_file(path):
+            put_aside(self.disk, self.folders, path)
+        try:
+            return self.disk.read(path)
+        except OSError as error:
+            # The journal has them: what the drive cannot read is written again.
+            raise_if_exhausted(error)
+            return None
+
     def _is_whole(self, path: Path, committed: Committed) -> bool:
-        """Tell whether the drive has the body there; any other bytes are moved out of the way."""
+        """Tell whether the drive has the body there; any other bytes, and what is no file, are moved out of the way.
+
+        What cannot be read stays, for whoever can: a failing drive may give it once more.
+        """
+        if self.disk.size(path) is None:
+            return False
         self.disk.forget_cached(path)
-        digest = self.disk.sha256(path)
-        if digest not in {None, committed.sha256}:
-            self.disk.rename(path, self.folders.quarantine / path.name)
-            self.disk.sync_directory(self.folders.quarantine)
+        try:
+            digest = self.disk.sha256(path) if self.disk.is_file(path) else ""
+        except OSError as error:
+            raise_if_exhausted(error)
+            return False
+        if digest != committed.sha256:
+            put_aside(self.disk, self.folders, path)
         return digest == committed.sha256
 
     def _make_directory(self, relative: str) -> None:
@@ -117,14 +138,15 @@ class Placer:
         return self.folders.root / committed.directory / committed.body_name
 
 
-def tell_missing(committed: Committed) -> None:
-    """Tell the operator that a committed body is gone."""
+def gone(folders: Folders, committed: Committed) -> Fault:
+    """Return what is to be told of a committed body that is nowhere."""
     detail = (
         f"The body of document {committed.document_id}, version {committed.version}, is committed and gone: it is "
         f"neither in its place nor staged. Put it back as {committed.directory}/{committed.body_name}."
     )
-    log = structlog.get_logger("artstore.agent")
-    log.critical("document_damaged", document_id=committed.document_id, reason=detail)
+    key = (committed.document_id, committed.version)
+    path = folders.root / committed.directory / committed.body_name
+    return Fault(key, DamagedPart.BODY, DamageReason.MISSING, path, detail, committed.sha256, committed.size)
 
 
 def _is_newer(data: bytes | None, attr_seq: int) -> bool:

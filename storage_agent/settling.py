@@ -1,7 +1,7 @@
 """Behind the answer: what is committed is put in place, many documents at a time, and then told."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -11,7 +11,7 @@ from storage_agent.gate import DISK_SECONDS, DiskGate
 from storage_agent.journal import Journal
 from storage_agent.memory import Memory
 from storage_agent.outbox import Outbox
-from storage_agent.placing import Placer, tell_missing
+from storage_agent.placing import Placer
 from storage_agent.reserve import Reserve
 
 BATCH = 64
@@ -61,13 +61,14 @@ class Settler:
         while self._memory.unsettled:
             await self._progress()
 
-    async def run(self) -> None:
-        """Settle until `close`, or until the disk fails."""
+    async def run(self, gone: Callable[[Committed], Awaitable[None]]) -> None:
+        """Settle until `close`, or until the disk fails; `gone` is told of each commit whose body is nowhere."""
         try:
             while not self._closing:
                 self._work.clear()
                 while batch := self._next_batch():
-                    await self._settle(batch)
+                    for missing in await self._settle(batch):
+                        await gone(missing)
                 await self._work.wait()
         finally:
             if not self._closing:
@@ -92,7 +93,7 @@ class Settler:
         await self._done.wait()
         self._gate.require_working()
 
-    async def _settle(self, batch: Sequence[Committed]) -> None:
+    async def _settle(self, batch: Sequence[Committed]) -> Sequence[Committed]:
         missing = await self._placed(batch)
         for committed in batch:
             self._memory.settle(committed.document_id, committed.version)
@@ -100,7 +101,7 @@ class Settler:
             self._journal.append_lazily(done)
         self._outbox.wake()
         self._done.set()
-        _tell(missing)
+        return missing
 
     async def _placed(self, batch: Sequence[Committed]) -> Sequence[Committed]:
         try:
@@ -111,8 +112,3 @@ class Settler:
             return await self._gate.call(self._placer.place, batch)
         except (InsufficientStorage, Busy) as error:
             raise self._gate.fail("A committed document cannot be put in place.") from error
-
-
-def _tell(missing: Iterable[Committed]) -> None:
-    for committed in missing:
-        tell_missing(committed)

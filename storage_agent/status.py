@@ -49,6 +49,10 @@ class Heartbeat:
         self.metrics.outbox_entries.set(waiting)
         self.metrics.element_total_bytes.set(capacity.total)
         self.metrics.element_free_bytes.set(capacity.free)
+        damaged, scrub = self.documents.fixity.damaged, self.documents.fixity.progress()
+        self.metrics.documents_damaged.set(damaged)
+        if scrub is not None and scrub.finished_at is not None:
+            self.metrics.scrub_age_seconds.set((self.clock.now() - scrub.finished_at).total_seconds())
         event_id = new_id(self.clock.now())
         source = source_of(identity)
         return ElementStatus(
@@ -67,6 +71,8 @@ class Heartbeat:
             url=self.url,
             capacity=capacity,
             outbox=waiting,
+            damaged=damaged,
+            scrub=scrub,
         )
 
     def _capacity(self) -> Capacity:

@@ -85,12 +85,18 @@ class MemoryDisk:
         node = self._find(path)
         return node is not None and node.names is not None
 
+    def is_file(self, path: Path) -> bool:
+        node = self._find(path)
+        return node is not None and node.names is None
+
     def names(self, path: Path) -> list[str]:
         node = self._find(path)
         return sorted(node.names) if node is not None and node.names is not None else []
 
     def read(self, path: Path) -> bytes | None:
         node = self._find(path)
+        if node is not None and node.names is not None:
+            raise IsADirectoryError(21, "is a directory", str(path))
         return None if node is None else bytes(node.content)
 
     def size(self, path: Path) -> int | None:
@@ -119,6 +125,12 @@ class MemoryDisk:
 
     def open(self, path: Path) -> int:
         return self._handle(self._file(path))
+
+    def open_to_read(self, path: Path) -> int:
+        return self._handle(self._file(path))
+
+    def read_at(self, handle: int, size: int, offset: int) -> bytes:
+        return bytes(self._handles[handle].content[offset : offset + size])
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
         node = self._handles[handle]
@@ -259,6 +271,9 @@ class CrashingDisk:
     def is_directory(self, path: Path) -> bool:
         return self._inner.is_directory(path)
 
+    def is_file(self, path: Path) -> bool:
+        return self._inner.is_file(path)
+
     def names(self, path: Path) -> list[str]:
         return self._inner.names(path)
 
@@ -285,6 +300,12 @@ class CrashingDisk:
 
     def open(self, path: Path) -> int:
         return self._inner.open(path)
+
+    def open_to_read(self, path: Path) -> int:
+        return self._inner.open_to_read(path)
+
+    def read_at(self, handle: int, size: int, offset: int) -> bytes:
+        return self._inner.read_at(handle, size, offset)
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
         # A killed process can leave half of a write behind: the second half is a step of its own.

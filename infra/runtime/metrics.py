@@ -57,6 +57,10 @@ class Metrics:
         self.outbox_entries = self._gauge("outbox_entries", "Events that wait for the log's acknowledgement.")
         self.element_total_bytes = self._gauge("element_total_bytes", "Size of the element's file system.")
         self.element_free_bytes = self._gauge("element_free_bytes", "Space that the element can still give.")
+        self.documents_damaged = self._gauge("documents_damaged", "Versions that are damaged now.")
+        self.scrubbed_documents = self._counter("scrubbed_documents_total", "Versions that the scrub has looked at.")
+        self.scrubbed_bytes = self._counter("scrubbed_bytes_total", "Bytes that the scrub has read from the drive.")
+        self.scrub_age_seconds = self._gauge("scrub_age_seconds", "Time since the scrub ended a whole pass.")
         self.text_extractions = self._counter("text_extractions_total", "Texts extracted, by outcome.", "outcome")
 
     def _views(self) -> None:

@@ -126,6 +126,12 @@ class AgentSettings(Section):
     outbox_entries_max: int = Field(
         10_000, gt=0, description="Events that may wait for Kafka before uploads are answered 503."
     )
+    scrub_bytes_per_second: int = Field(
+        32 * MEBIBYTE, gt=0, description="How fast stored documents are read again to check them, in bytes per second."
+    )
+    scrub_pause_seconds: Seconds = Field(
+        7 * 24 * 3600.0, description="Pause between two passes over all stored documents, in seconds."
+    )
     stop_seconds: Seconds = Field(10.0, description="Budget of an orderly stop, in seconds.")
 
 

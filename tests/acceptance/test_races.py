@@ -26,6 +26,10 @@ def files_of(stack: Stack, upload: JSON) -> list[Path]:
     return [path for path in found if not {"journal", "derived"} & set(path.parts)]
 
 
+def in_place(stack: Stack, upload: JSON) -> list[Path]:
+    return [path for path in files_of(stack, upload) if path.parent.name != "staging"]
+
+
 def staged(stack: Stack) -> list[Path]:
     return [path for name in ("hot", "vault") for path in (stack.root(name) / "staging").iterdir()]
 
@@ -39,7 +43,7 @@ def put_and_lose_the_answer(stack: Stack, upload: JSON, content: bytes) -> None:
     )
     with socket.create_connection((str(target.hostname), int(target.port or 0)), timeout=15) as connection:
         connection.sendall(head.encode() + content)
-        eventually(lambda: len(files_of(stack, upload)) == 2, 20, "body and attributes are not in their place")
+        eventually(lambda: len(in_place(stack, upload)) == 2, 20, "body and attributes are not in their place")
 
 
 def test_a_put_whose_answer_was_lost_is_repeated_and_answered_with_the_one_document(

@@ -38,14 +38,15 @@ def test_a_document_goes_in_and_is_found(stack: Stack, archive: Archive) -> None
     # 3-4. The saga has begun and waits for the bytes.
     assert archive.operation(upload["operation_id"])["state"] == "running"
 
-    # 5-8. The agent takes the bytes, commits them with their attributes, and only then answers.
+    # 5-8. The agent takes the bytes, commits them with their attributes in its journal, and only then answers.
     committed = archive.put(upload, TEXT, {"Repr-Digest": repr_digest(TEXT)})
     assert committed.status_code == 200, committed.text
-    _assert_committed(stack, upload, committed)
+    _assert_committed(upload, committed)
 
-    # 9-14. The saga ends as succeeded, and that means: found at once.
+    # 9-14. Files in their place first, then the event: the saga ends as succeeded, and that means: found at once.
     operation = archive.operation(upload["operation_id"], wait=30)
     assert operation["state"] == "succeeded", operation
+    _assert_in_place(stack, upload)
     steps = [(step["name"], step["state"]) for step in operation["steps"]]
     assert steps == [("request", "done"), ("content", "done"), ("text", "done")]
     assert operation["document_id"] == upload["document_id"]
@@ -57,7 +58,7 @@ def test_a_document_goes_in_and_is_found(stack: Stack, archive: Archive) -> None
     _assert_shown(archive, upload)
 
 
-def _assert_committed(stack: Stack, upload: JSON, committed: httpx2.Response) -> None:
+def _assert_committed(upload: JSON, committed: httpx2.Response) -> None:
     assert committed.json() == {
         "document_id": upload["document_id"],
         "version": 1,
@@ -66,6 +67,9 @@ def _assert_committed(stack: Stack, upload: JSON, committed: httpx2.Response) ->
     }
     assert committed.headers["ETag"] == f'"sha256:{SHA256}"'
     assert committed.headers["Repr-Digest"] == repr_digest(TEXT)
+
+
+def _assert_in_place(stack: Stack, upload: JSON) -> None:
     root = _element_of(stack, upload["element_id"])
     [body] = [path for path in root.glob(f"2*/**/{upload['document_id']}.v1.*") if path.suffix != ".json"]
     assert body.read_bytes() == TEXT

@@ -36,6 +36,29 @@ def test_a_written_file_is_read_back_and_described(place: tuple[Disk, Path]) -> 
     assert disk.free_bytes(root) > 0
 
 
+def test_a_file_is_read_in_pieces_and_nothing_stands_behind_its_end(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    write_synced(disk, root / "a", b"0123456789")
+    handle = disk.open_to_read(root / "a")
+
+    assert [disk.read_at(handle, 4, offset) for offset in (0, 4, 8, 12)] == [b"0123", b"4567", b"89", b""]
+    disk.close(handle)
+    with pytest.raises(FileNotFoundError):
+        disk.open_to_read(root / "no")
+
+
+def test_only_a_file_is_a_file(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    write_synced(disk, root / "a", b"1")
+    disk.make_directory(root / "folder")
+
+    assert [disk.is_file(root / name) for name in ("a", "folder", "no")] == [True, False, False]
+    disk.rename(root / "folder", root / "moved")
+    assert (disk.is_directory(root / "moved"), disk.names(root)) == (True, ["a", "moved"])
+    with pytest.raises(IsADirectoryError):
+        disk.read(root / "moved")
+
+
 def test_a_name_is_given_once(place: tuple[Disk, Path]) -> None:
     disk, root = place
     write_synced(disk, root / "a", b"1")
@@ -107,7 +130,9 @@ def test_this_machines_disk_follows_no_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"secret")
     (tmp_path / "link").symlink_to(tmp_path / "target")
 
-    for call in (disk.read, disk.sha256, disk.open):
+    assert not disk.is_file(tmp_path / "link")
+    disk.forget_cached(tmp_path / "link")
+    for call in (disk.read, disk.sha256, disk.open, disk.open_to_read):
         with pytest.raises(OSError, match="symbolic"):
             call(tmp_path / "link")
     with pytest.raises(FileExistsError):

@@ -43,7 +43,7 @@ async def test_of_two_puts_at_once_to_an_element_with_room_for_one_the_second_is
         won = [answer.status_code for answer in answers].index(200)
         refused = answers[1 - won]
         assert (refused.json()["code"], "room" in refused.json()["detail"]) == ("insufficient_storage", True)
-        assert not any((agent.root / "staging").iterdir())
+        await until(lambda: not any((agent.root / "staging").iterdir()))
         assert (await agent.get(agent.content_url(tickets[won]))).content == bodies[won]
         assert (await agent.get(agent.content_url(tickets[1 - won]))).status_code == 404
         # Full for it, and not for a smaller one; the refused ticket is not spent.

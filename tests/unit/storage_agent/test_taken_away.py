@@ -7,11 +7,12 @@ from structlog.testing import capture_logs
 
 from producers.publisher import MemoryPublisher
 from schemas.errors import BodyDamaged
-from schemas.events import DocumentCommitted
+from schemas.events import DocumentCommitted, DocumentDamaged
 from schemas.registry import decode
 from schemas.replies import ContentCommitted
 from storage_agent import staging
 from storage_agent.files import LocalDisk
+from tests.agents import until
 from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_abandon, an_element, put_in_place, relay_all
 from tests.taking import ATTR, BODY, BOTH, DAMAGED, forget_what_followed, take
 
@@ -65,12 +66,15 @@ async def test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_mis
     for _ in range(2):
         async with an_element(None, tmp_path) as documents:
             assert documents.find(kept, 1) is not None
-            with pytest.raises(BodyDamaged, match=f"{taken} is missing"):
+            with pytest.raises(BodyDamaged, match=f"{taken}, version 1, is damaged"):
                 documents.find(taken, 1)
             await relay_all(documents, publisher)
     told = [decode(record.value) for record in publisher.records]
     facts = [message.meta.aggregate_id for message in told if isinstance(message, DocumentCommitted)]
     assert facts == [kept, taken]
+    damaged = [message for message in told if isinstance(message, DocumentDamaged)]
+    assert [(fact.meta.aggregate_id, fact.reason, fact.found_by) for fact in damaged] == [(taken, "missing", "start")]
+    assert damaged[0].quarantined == ((body.name,) if what == DAMAGED else ())
     assert (attr.exists(), body.exists()) == (True, False)
     assert (tmp_path / ("quarantine" if what == DAMAGED else "trash") / body.name).exists()
     assert list((tmp_path / "staging").iterdir()) == []
@@ -134,6 +138,7 @@ async def test_a_body_taken_out_of_staging_is_told_to_the_operator_and_the_eleme
         disk.root = tmp_path
         with capture_logs() as logs:
             await put_in_place(documents, ticket, DATA)
+            await until(lambda: documents.fixity.damaged == 1)
         assert [(log["event"], log["log_level"]) for log in logs] == [("document_damaged", "critical")]
         with pytest.raises(BodyDamaged):
             documents.find(ticket.document_id, 1)
@@ -142,7 +147,7 @@ async def test_a_body_taken_out_of_staging_is_told_to_the_operator_and_the_eleme
         await relay_all(documents, publisher)
     assert sum(isinstance(decode(record.value), DocumentCommitted) for record in publisher.records) == 2
     async with an_element(None, tmp_path) as documents:
-        with pytest.raises(BodyDamaged, match="is missing"):
+        with pytest.raises(BodyDamaged, match="is damaged"):
             documents.find(ticket.document_id, 1)
 
 
