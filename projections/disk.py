@@ -11,6 +11,7 @@ from projections.documents import fold as documents
 from projections.elements import fold as elements
 from projections.tables import Row
 from schemas.errors import ConfigurationInvalid, SealBroken
+from schemas.fixity import misplacement
 
 ELEMENT_FILE = "element.json"
 # A document may itself be called so; then its own name stands between version and ending.
@@ -86,11 +87,8 @@ def _document(path: Path, folder: str) -> Found:
     except (SealBroken, OSError) as error:
         return Broken(path, _reason(error))
     document = rows[0]
-    if path.name != f"{document.document_id}.v{document.version}.attr.json":
-        return Broken(path, f"it lies under another name than that of document {document.document_id}")
-    if folder != document.relative_path:
-        return Broken(path, f"it belongs into {document.relative_path}, where its agent looks for it")
-    return rows
+    wrong = misplacement(document.document_id, document.version, document.relative_path, path.name, folder)
+    return Broken(path, wrong) if wrong else rows
 
 
 def _reason(error: SealBroken | OSError) -> str:

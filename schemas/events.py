@@ -114,7 +114,7 @@ class ElementModeChanged(ElementRegistered):
 class ElementScrubbed(Message):
     """A storage element has read all that it holds, once. `aggregate_version` is the number of the pass, from 1 on.
 
-    `documents` (versions) and `bytes` (of bodies) were looked at; `damaged` versions are so at the end of the pass.
+    So many `documents` (versions) were looked at and `bytes` read from the drive; `damaged` are so at the end of it.
     """
 
     topic: ClassVar[str] = ELEMENT_EVENT

@@ -33,3 +33,13 @@ class FoundBy(StrEnum):
     READ = "read"
     START = "start"
     COMMIT = "commit"
+
+
+def misplacement(document_id: str, version: int, relative_path: str, name: str, folder: str) -> str | None:
+    """Return in words why an attribute file called `name` in `folder` lies wrongly; None when it lies right.
+
+    The first three are what stands in it.
+    """
+    if name != f"{document_id}.v{version}.attr.json":
+        return f"it lies under another name than that of document {document_id}"
+    return None if folder == relative_path else f"it belongs into {relative_path}, where its agent looks for it"

@@ -105,7 +105,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         Task("texts", texts.run),
         Task("commands", commands.run),
         Task("status", heartbeat.run),
-        Task("scrub", lambda: documents.scrub(budget, metrics)),
+        Task("scrub", documents.scrub(budget, metrics).run),
         *([] if topics_checked else [Task("topics", _topics_checked(settings))]),
     ]
     return Process(name=name, app=app, host=agent.host, port=agent.port, tasks=tasks, stop_seconds=agent.stop_seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schemas.attributes import Attributes
 from schemas.errors import Malformed, SealBroken
-from schemas.fixity import DamagedPart, DamageReason
+from schemas.fixity import DamagedPart, DamageReason, misplacement
 from storage_agent.files import Disk
 from storage_agent.gate import raise_if_exhausted
 from storage_agent.layout import attr_name, directory_of
@@ -131,6 +131,18 @@ def check(disk: Disk, root: Path, key: Key) -> Check:
     return Whole(key, body, content.sha256, content.size)
 
 
+def go_on(at_work: Check) -> tuple[int, Finding | None]:
+    """Let a check read on, one piece at most; return how many bytes that were, and what it found when it is done."""
+    read_bytes = 0
+    while read_bytes < PIECE_BYTES:
+        try:
+            read_bytes += next(at_work)
+        except StopIteration as end:
+            finding: Finding = end.value
+            return read_bytes, finding
+    return read_bytes, None
+
+
 def glance(disk: Disk, root: Path, key: Key) -> Fault | None:
     """Return what is wrong with a version as far as that shows without reading its body."""
     found = read_attributes(disk, root, key)
@@ -156,11 +168,10 @@ def read_attributes(disk: Disk, root: Path, key: Key) -> Read | Fault:
         attributes = Attributes.from_sealed(data)
     except SealBroken as error:
         return _attr_fault(key, path, DamageReason.SEAL, f"are damaged: {error.detail}")
-    if (attributes.document_id, attributes.version) != key:
-        other = f"are those of document {attributes.document_id}, version {attributes.version}"
-        return _attr_fault(key, path, DamageReason.MISPLACED, other)
-    if attributes.content.relative_path != directory:
-        return _attr_fault(key, path, DamageReason.MISPLACED, f"belong into {attributes.content.relative_path}")
+    content = attributes.content
+    wrong = misplacement(attributes.document_id, attributes.version, content.relative_path, name, directory)
+    if wrong is not None:
+        return _attr_fault(key, path, DamageReason.MISPLACED, f"lie wrongly: {wrong}")
     return Read(attributes, data)
 
 

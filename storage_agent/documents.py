@@ -122,9 +122,9 @@ class Documents:
         """
         return self._holdings.find(document_id, version)
 
-    async def scrub(self, budget: Budget, metrics: Metrics) -> None:
-        """Read all that is held again and again, within the budget, until cancelled."""
-        await Scrub(self._parts, self.fixity, budget, metrics).run()
+    def scrub(self, budget: Budget, metrics: Metrics) -> Scrub:
+        """Return what reads all that is held again and again, within the budget: a task of the process."""
+        return Scrub(self._parts, self.fixity, budget, metrics)
 
     async def watch(self) -> None:
         """Wait until the disk fails and raise DiskFailed: a task of the process, so that it ends."""

@@ -189,8 +189,8 @@ class Mended(Telling):
 class ScrubState(Part):
     """How far the scrub is: the pass, the hour and document looked at last, what was read in it, its share done.
 
-    `position` is `YYYY/MM/DD/HH/<document id>`, empty at the beginning; `bytes` are those of bodies; `finished_at` is
-    the end of the last whole pass, which is this one when `is_done`.
+    `position` is `YYYY/MM/DD/HH/<document id>`, empty at the beginning; `bytes` were read from the drive;
+    `finished_at` is the end of the last whole pass, which is this one when `is_done`.
     """
 
     pass_number: int

@@ -10,7 +10,7 @@ from schemas.envelope import Message
 from schemas.errors import Busy, InsufficientStorage
 from schemas.events import ScrubProgress
 from schemas.fixity import DamageReason, FoundBy
-from storage_agent.checking import PIECE_BYTES, Check, Fault, Finding, Key, Whole, check, glance
+from storage_agent.checking import Check, Fault, Finding, Key, Whole, check, glance, go_on
 from storage_agent.commitment import stored
 from storage_agent.entries import Ailing, Committed, Damaged, Mended
 from storage_agent.fixity_facts import Seen, document_damaged, document_mended, number_after
@@ -78,7 +78,7 @@ class Fixity:
     async def _read(self, at_work: Check, pace: Pace) -> Finding:
         finding = None
         while finding is None:
-            read_bytes, finding = await self._parts.gate.call(_go_on, at_work)
+            read_bytes, finding = await self._parts.gate.call(go_on, at_work)
             await pace(read_bytes)
         return finding
 
@@ -162,18 +162,6 @@ class Fixity:
     def _seen(self, found_by: FoundBy) -> Seen:
         now = self._parts.clock.now()
         return Seen(self._parts.identity, now, found_by, number_after(self._parts.memory.fixity_number, now))
-
-
-def _go_on(at_work: Check) -> tuple[int, Finding | None]:
-    """Let a check read on, one piece at most; return how many bytes that were, and what it found when it is done."""
-    read_bytes = 0
-    while read_bytes < PIECE_BYTES:
-        try:
-            read_bytes += next(at_work)
-        except StopIteration as end:
-            finding: Finding = end.value
-            return read_bytes, finding
-    return read_bytes, None
 
 
 def _placed(fault: Fault, elsewhere: str | None) -> Fault:

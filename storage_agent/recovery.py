@@ -51,9 +51,8 @@ def _read(disk: Disk, path: Path, memory: Memory) -> Tail:
     found = scan(data)
     if found.good_bytes < len(data):
         _cut(disk, path, found.good_bytes)
-    for line in found.lines:
-        for number, entry in enumerate(line.entries, line.number):
-            memory.apply(number, entry)
+    for number, entry in found.numbered():
+        memory.apply(number, entry)
     return Tail(path, found.good_bytes, found.digest, found.next_number, _head_bytes(data, found))
 
 

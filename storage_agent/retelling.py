@@ -115,8 +115,7 @@ class Retelling:
 
 
 def _read(disk: Disk, path: Path) -> list[tuple[int, Telling]]:
-    lines = scan(disk.read(path) or b"").lines
-    numbered = [(line.number + n, entry) for line in lines for n, entry in enumerate(line.entries)]
+    numbered = scan(disk.read(path) or b"").numbered()
     return [(number, entry) for number, entry in numbered if isinstance(entry, Telling)]
 
 

@@ -25,6 +25,7 @@ from storage_agent.parts import Parts
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Sleep = Callable[[float], Awaitable[None]]
 
 # A new element is read for the first time when its first documents are in, not while they come.
 FIRST_AFTER = timedelta(hours=1)
@@ -46,16 +47,17 @@ class Budget:
 class Pace:
     """Keeps a reader to a number of bytes per second."""
 
-    def __init__(self, bytes_per_second: int, clock: Clock) -> None:
+    def __init__(self, bytes_per_second: int, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._bytes_per_second = bytes_per_second
         self._clock = clock
+        self._sleep = sleep
         self._free_at = clock.monotonic()
 
     async def spend(self, size: int) -> None:
         """Wait until so many bytes more may have been read."""
         now = self._clock.monotonic()
         self._free_at = max(self._free_at, now) + size / self._bytes_per_second
-        await asyncio.sleep(self._free_at - now)
+        await self._sleep(self._free_at - now)
 
 
 class Scrub:
@@ -101,6 +103,15 @@ class Scrub:
             if await self._look(key, FoundBy.READ):
                 await self._come_near(directory_of(key[0]))
             await self._look_near()
+
+    def due(self) -> datetime:
+        """Return when the next pass begins; a pass that was interrupted goes on at once."""
+        last = self._parts.memory.scrub
+        if last is None:
+            return self._parts.identity.created_at + min(FIRST_AFTER, self._pause)
+        if last.finished_at is None or not last.is_done:
+            return last.started_at
+        return last.finished_at + self._pause
 
     def _begun(self) -> ScrubState:
         last, now = self._parts.memory.scrub, self._parts.clock.now()
@@ -209,14 +220,8 @@ class Scrub:
 
     async def _rest(self) -> None:
         """Wait until the next pass is due; what is suspected meanwhile does not wait."""
-        while (left := (self._due() - self._parts.clock.now()).total_seconds()) > 0:
+        while (left := (self.due() - self._parts.clock.now()).total_seconds()) > 0:
             await self.look_at_suspects()
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, REST_SECONDS)):
                     await self._parts.suspects.wait()
-
-    def _due(self) -> datetime:
-        last = self._parts.memory.scrub
-        if last is None:
-            return self._parts.identity.created_at + min(FIRST_AFTER, self._pause)
-        return last.started_at if last.finished_at is None or not last.is_done else last.finished_at + self._pause

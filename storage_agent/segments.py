@@ -36,6 +36,11 @@ class Scan:
         """Return the number that the next entry gets."""
         return self.lines[-1].number + len(self.lines[-1].entries)
 
+    def numbered(self) -> Iterator[tuple[int, Entry]]:
+        """Yield all entries with their numbers."""
+        for line in self.lines:
+            yield from enumerate(line.entries, line.number)
+
 
 def encode_entry(entry: Entry) -> bytes:
     """Return the canonical JSON (RFC 8785) of one entry."""

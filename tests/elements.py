@@ -7,19 +7,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from infra.runtime.clock import Clock, ManualClock
+from infra.runtime.metrics import Metrics
 from infra.runtime.settings_sections import AgentSettings
-from producers.publisher import Publisher
+from producers.publisher import MemoryPublisher, Publisher
 from schemas.api.uploads import Receipt
 from schemas.attributes import Attributes
 from schemas.commands import AbandonUpload, ExtractText
 from schemas.elements import ElementIdentity
-from schemas.envelope import Position, Received
+from schemas.envelope import Message, Position, Received
 from schemas.identifiers import derive, new_id
+from schemas.registry import decode
 from schemas.ticket import UploadTicket
 from schemas.topics import ELEMENT_COMMAND
 from storage_agent.documents import Documents
 from storage_agent.files import Disk
 from storage_agent.opening import open_documents
+from storage_agent.scrub import Budget, Scrub
 from storage_agent.staging import Staged, StagingFile
 from tests.builders import NOW, a_ticket, an_upload_request
 
@@ -159,3 +162,15 @@ def _faults_of_hour(disk: Disk, hour: Path) -> list[str]:
             found.append(f"{name}: body missing or damaged")
         bodies.discard(content.stored_name)
     return found + [f"{name}: no attributes" for name in sorted(bodies)]
+
+
+def a_scrub(documents: Documents, *, pause_seconds: float = 3600.0, metrics: Metrics | None = None) -> Scrub:
+    """Return an element's scrub with a budget that keeps nobody waiting."""
+    return documents.scrub(Budget(10**15, pause_seconds), metrics or Metrics())
+
+
+async def told_by(documents: Documents) -> list[Message]:
+    """Return what waits for the log, in order, and let it go."""
+    publisher = MemoryPublisher()
+    await relay_all(documents, publisher)
+    return [decode(record.value) for record in publisher.records]

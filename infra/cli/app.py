@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli import accounts, containers, demo, documents, programs, stack, views
+from infra.cli import accounts, containers, demo, documents, elements, programs, stack, views
 from infra.cli.command import new_app, run_command
 
 
@@ -15,6 +15,7 @@ def build_app() -> typer.Typer:
     demo.register(app)
     accounts.register(app)
     views.register(app)
+    elements.register(app)
     programs.register(app)
     return app
 

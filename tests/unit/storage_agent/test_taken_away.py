@@ -1,5 +1,6 @@
 """Files taken away by hand around a kill: the element starts, says what is missing, and brings nothing back."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,49 @@ async def test_an_upload_whose_files_were_taken_since_its_commit_is_not_given_up
         await relay_all(documents, publisher)
     told = [type(decode(record.value)) for record in publisher.records]
     assert told[-2:] == [DocumentCommitted, ContentCommitted]
+
+
+@pytest.mark.parametrize("half", ["body", "attributes"])
+@pytest.mark.parametrize("kind", ["link", "folder"])
+async def test_what_is_no_file_in_the_place_of_a_just_committed_one_never_keeps_the_element_from_starting(
+    tmp_path: Path, kind: str, half: str
+) -> None:
+    kept, taken, body, attr = await killed_behind_the_commit(tmp_path, BODY if half == "body" else ATTR)
+    place = body if half == "body" else attr
+    if kind == "link":
+        place.symlink_to(tmp_path / "element.json")
+    else:
+        place.mkdir()
+    for _ in range(2):
+        async with an_element(None, tmp_path) as documents:
+            assert documents.find(kept, 1) is not None
+            if half == "body":
+                with pytest.raises(BodyDamaged):
+                    documents.find(taken, 1)
+            else:
+                assert documents.find(taken, 1) is not None
+    assert [path.name for path in (tmp_path / "quarantine").iterdir()] == [place.name]
+
+
+class SickDisk(LocalDisk):
+    """The drive gives an error instead of one file's bytes."""
+
+    bad: Path | None = None
+
+    def sha256(self, path: Path) -> str | None:
+        if path == self.bad:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().sha256(path)
+
+
+async def test_a_body_that_the_drive_does_not_give_at_a_start_is_damage_of_one_document_and_stays(
+    tmp_path: Path,
+) -> None:
+    disk = SickDisk()
+    kept, taken, body, _ = await killed_behind_the_commit(tmp_path, "nothing")
+    disk.bad = body
+    async with an_element(disk, tmp_path) as documents:
+        assert documents.find(kept, 1) is not None
+        with pytest.raises(BodyDamaged):
+            documents.find(taken, 1)
+    assert body.read_bytes() == DATA
