@@ -2,6 +2,7 @@
 
 from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
+from tests.planted.rot_bugs import ROT_BUGS
 
 AGENT = "tests/unit/storage_agent"
 CRASHES = f"{AGENT}/test_crashes.py::test_a_power_cut_at_any_step_that_forgets_all_that_was_not_synced_loses_nothing"
@@ -17,6 +18,7 @@ GUARD = "tests/unit/stream_processors/test_guard.py"
 
 BUGS = (
     *LOG_BUGS,
+    *ROT_BUGS,
     Bug(
         "answer before the journal is synced",
         "A commit is told before the drive has it: a power cut takes back a document that was promised.",

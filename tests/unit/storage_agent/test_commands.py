@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from producers.publisher import MemoryPublisher
 from schemas.commands import AbandonUpload, ExtractText
 from schemas.envelope import Message, Received
 from schemas.errors import ArtStoreError, Busy, InsufficientStorage, LogUnavailable
+from schemas.events import ScrubProgress
 from schemas.registry import decode, encode
 from schemas.replies import TextFinished, UploadAbandoned
 from schemas.topics import ELEMENT_COMMAND, dead_letters
@@ -23,6 +25,7 @@ from storage_agent.status import Heartbeat
 from storage_agent.text import Texts
 from tests.agents import Plane, a_plane, an_abandon_upload, an_extract_text, told, until
 from tests.builders import an_upload_request
+from tests.elements import a_scrub
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,24 @@ async def test_a_heartbeat_says_what_the_element_is_and_survives_a_log_that_is_a
     assert (status.name, status.mode, status.mode_epoch, status.url) == ("hot", identity.mode, 1, "http://agent:1")
     assert status.capacity.total >= status.capacity.free > 0
     assert publisher.records[0].key == identity.element_id.encode()
+    assert (status.damaged, status.scrub) == (0, None)
+
+
+async def test_a_heartbeat_says_how_many_documents_are_damaged_and_how_far_the_scrub_is(plane: Plane) -> None:
+    heart = Heartbeat(plane.documents, MemoryPublisher(), plane.clock, plane.metrics, plane.root, "http://a:1", 1, 0.01)
+    ticket = await plane.stored(b"to be lost", "a.bin")
+    await plane.documents.settle()
+    next(plane.root.rglob(f"{ticket.document_id}.v1.a.bin")).unlink()
+    await a_scrub(plane.documents).walk()
+    plane.clock.advance(60)
+    status = await heart.status()
+    assert status.damaged == 1
+    assert status.scrub == ScrubProgress(
+        pass_number=1, share=1.0, documents=1, finished_at=plane.clock.now() - timedelta(seconds=60)
+    )
+    assert decode(encode(status).value) == status
+    shown = plane.metrics.registry.get_sample_value
+    assert [shown(f"artstore_{name}") for name in ("documents_damaged", "scrub_age_seconds")] == [1.0, 60.0]
 
 
 class HardPressed(Documents):

@@ -13,7 +13,7 @@ from storage_agent.layout import Folders, directory_of
 from storage_agent.quarantine import put_aside, set_aside
 from tests.disks import Crash, CrashingDisk, MemoryDisk
 from tests.elements import ROOT, a_scrub, an_element, told_by
-from tests.unit.storage_agent.test_scrub import DATA, attr_of, body_of, overwrite, stored
+from tests.rotting import DATA, attr_of, body_of, overwrite, stored
 
 WRONG = DATA[::-1]
 
