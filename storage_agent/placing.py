@@ -49,9 +49,10 @@ class Placer:
         """
         if self._is_whole(self._body(committed), committed):
             return not self._place((committed,), ())
+        at_hand = committed.body is not None
         if committed.staged is not None:
-            self._is_whole(self.folders.staging / committed.staged, committed)
-        return not self._place((committed,), (committed,))
+            at_hand = self._is_whole(self.folders.staging / committed.staged, committed)
+        return not self._place((committed,), (committed,) if at_hand else ()) and at_hand
 
     def body_path(self, committed: Committed) -> Path:
         """Return where the body lies at this moment, or will lie when it is only in the journal."""

@@ -167,6 +167,7 @@ async def test_an_upload_whose_files_were_taken_since_its_commit_is_not_given_up
     assert told[-2:] == [DocumentCommitted, ContentCommitted]
 
 
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("half", ["body", "attributes"])
 @pytest.mark.parametrize("kind", ["link", "folder"])
 async def test_what_is_no_file_in_the_place_of_a_just_committed_one_never_keeps_the_element_from_starting(
@@ -189,6 +190,19 @@ async def test_what_is_no_file_in_the_place_of_a_just_committed_one_never_keeps_
     assert [path.name for path in (tmp_path / "quarantine").iterdir()] == [place.name]
 
 
+@pytest.mark.parametrize("kind", ["link", "folder"])
+async def test_a_small_body_in_whose_place_is_no_file_comes_back_from_the_journal(tmp_path: Path, kind: str) -> None:
+    _, taken, body, _ = await killed_behind_the_commit(tmp_path, BODY)
+    if kind == "link":
+        body.symlink_to(tmp_path / "element.json")
+    else:
+        body.mkdir()
+    async with an_element(None, tmp_path) as documents:
+        assert documents.find(taken, 1) is not None
+    assert (body.read_bytes(), body.is_symlink()) == (DATA, False)
+    assert [path.name for path in (tmp_path / "quarantine").iterdir()] == [body.name]
+
+
 class SickDisk(LocalDisk):
     """The drive gives an error instead of one file's bytes."""
 
@@ -200,6 +214,7 @@ class SickDisk(LocalDisk):
         return super().sha256(path)
 
 
+@pytest.mark.usefixtures("large")
 async def test_a_body_that_the_drive_does_not_give_at_a_start_is_damage_of_one_document_and_stays(
     tmp_path: Path,
 ) -> None:
