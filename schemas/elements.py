@@ -27,14 +27,16 @@ class ElementIdentity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
-    schema_: Literal["artstore.element/1"] = Field(default="artstore.element/1", alias="schema")
-    element_id: ElementId
-    name: str
-    mode: Mode
-    mode_epoch: int
-    open_epoch: int
-    created_at: datetime
-    changed_at: datetime
+    schema_: Literal["artstore.element/1"] = Field(
+        default="artstore.element/1", alias="schema", description="Form of this file."
+    )
+    element_id: ElementId = Field(description="Id of the element, a UUIDv7; it goes wherever the folder goes.")
+    name: str = Field(description="Name for people.")
+    mode: Mode = Field(description="What may be done: edit (all), rw (no delete), ro (read), ar (attributes only).")
+    mode_epoch: int = Field(description="How many modes the element has had, the first one included.")
+    open_epoch: int = Field(description="How many times an agent has opened the element.")
+    created_at: datetime = Field(description="When the element was made, UTC, ISO 8601.")
+    changed_at: datetime = Field(description="When its mode was last changed, UTC, ISO 8601.")
 
     def sealed(self) -> bytes:
         """Return the exact bytes of the file, seal included."""

@@ -19,11 +19,11 @@ class Value(BaseModel):
 class Actor(Value):
     """The human (or program) who acts. `client` is the program used, `on_behalf_of` the one it acts for."""
 
-    subject: AccountId
-    login: str
-    full_name: str
-    client: str | None = None
-    on_behalf_of: AccountId | None = None
+    subject: AccountId = Field(description="Id of the account.")
+    login: str = Field(description="Name that the account signs in with, at that time.")
+    full_name: str = Field(description="Name of the person or program, at that time.")
+    client: str | None = Field(default=None, description="Program through which they acted; null: none told.")
+    on_behalf_of: AccountId | None = Field(default=None, description="Account for which they acted; null: their own.")
 
 
 class Meta(Value):

@@ -34,6 +34,7 @@ ENTRY_POINTS = {
     "infra.stack.tether",
     "infra.stack.resolve_jars",
     "schemas.release",
+    "schemas.json_schemas",
     "producers.integrator",
 }
 TEXT_SUFFIXES = {".py", ".ts", ".mjs", ".html", ".scss", ".md", ".toml", ".lock", ".json", ".sql", ".avsc", ""}

@@ -7,6 +7,7 @@ import pytest
 from avro import schema as avro_schema
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 
+from schemas import json_schemas
 from schemas.attributes import Attributes
 from schemas.avro import full_name, render
 from schemas.registry import BY_TYPE, MESSAGES, decode, released
@@ -42,6 +43,12 @@ def test_the_golden_attributes_are_still_read_and_written_byte_for_byte() -> Non
     data = ATTRIBUTES.read_bytes()
     assert Attributes.from_sealed(data).sealed() == data
     assert attributes_sample().sealed() == data
+
+
+def test_the_json_schemas_of_sealed_files_are_the_classes() -> None:
+    assert sorted(json_schemas.rendered()) == sorted(json_schemas.NAMES)
+    for name, data in json_schemas.rendered().items():
+        assert json_schemas.committed(name) == data, "write them anew with: python -m schemas.json_schemas"
 
 
 @pytest.mark.parametrize("number", sorted(released()))
