@@ -102,6 +102,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         Task("disk", documents.watch),
         Task("keys", follower.run),
         Task("outbox", lambda: documents.tell(parts.publisher, log)),
+        Task("manifests", documents.keep_manifests),
         Task("texts", texts.run),
         Task("commands", commands.run),
         Task("status", heartbeat.run),

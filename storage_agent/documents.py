@@ -19,6 +19,7 @@ from storage_agent.entries import Committed, Note
 from storage_agent.fixity import Fixity
 from storage_agent.holdings import Holdings, StoredDocument
 from storage_agent.ledger import CommittedAnswer, expiry
+from storage_agent.manifests import PAUSE_SECONDS, Manifests
 from storage_agent.parts import Parts
 from storage_agent.retelling import Log, Retelling
 from storage_agent.scrub import Budget, Scrub
@@ -38,6 +39,7 @@ class Documents:
         self.fixity = Fixity(parts)
         self._holdings = Holdings(parts)
         self._answering = Answering(parts, self._holdings)
+        self._manifests = Manifests(parts)
         self._running: set[asyncio.Task[Any]] = set()
 
     def admit(self, ticket: UploadTicket) -> Receipt | None:
@@ -134,6 +136,12 @@ class Documents:
         """Relay the outbox until cancelled, after what the log has lost of acknowledged events was told again."""
         await Retelling(self._parts).run(publisher, log)
         await self.outbox.run(publisher)
+
+    async def keep_manifests(self) -> None:
+        """Keep the checksum lists of the hour folders until cancelled; what has begun ends before `settle` does."""
+        while True:
+            await self._to_its_end(self._manifests.write_due())
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def settle(self) -> None:
         """Wait until all that has begun is done and all that is committed lies in place; DiskFailed."""

@@ -217,6 +217,14 @@ class Scrubbed(Telling):
     state: ScrubState
 
 
+class Listed(Part):
+    """The checksum list of an hour's folder shows every commit in it up to entry number `through`."""
+
+    kind: Literal["listed"] = "listed"
+    directory: str
+    through: int
+
+
 class Acknowledged(Part):
     """Kafka has every record of the entries up to number `through`; `last`: the newest event in each partition."""
 
@@ -250,6 +258,18 @@ class Ailing(Part):
     number: int
 
 
+class Unlisted(Part):
+    """An hour's folder whose checksum list lacks commits.
+
+    `number` is the newest one's entry, made at `newest_at`; since `since` the folder is owed a list.
+    """
+
+    directory: str
+    number: int
+    since: datetime
+    newest_at: datetime
+
+
 class Carried(Part):
     """Head of a segment: all that the segments before it leave to remember. `previous` is their last digest."""
 
@@ -268,6 +288,7 @@ class Carried(Part):
     ailing: tuple[Ailing, ...] = ()
     fixity_number: int = 0
     scrub: ScrubState | None = None
+    unlisted: tuple[Unlisted, ...] = ()
 
 
 Entry = Annotated[
@@ -284,6 +305,7 @@ Entry = Annotated[
     | Mended
     | Scrubbing
     | Scrubbed
+    | Listed
     | Acknowledged
     | Carried,
     Field(discriminator="kind"),

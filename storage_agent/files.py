@@ -287,9 +287,16 @@ def write_all_synced(disk: Disk, files: Mapping[Path, bytes]) -> None:
 
 
 def replace(disk: Disk, path: Path, data: bytes, scratch: Path) -> None:
-    """Replace `path` by `data`, all or nothing, durably; `scratch` is a free name on the same file system."""
+    """Replace `path` by `data`, all or nothing, durably; `scratch` is a free name on the same file system.
+
+    What the disk has no room for leaves nothing behind.
+    """
     disk.unlink(scratch)
-    write_synced(disk, scratch, data)
+    try:
+        write_synced(disk, scratch, data)
+    except OSError:
+        disk.unlink(scratch)
+        raise
     disk.rename(scratch, path)
     disk.sync_directory(path.parent)
 

@@ -1,5 +1,6 @@
 """Where a document lies on disk: arithmetic from its id, version and name; no index, no database."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from schemas.identifiers import is_uuid, time_of
 NAME_BYTES_MAX = 240
 SUFFIX_BYTES_MAX = 32
 ATTR = "attr.json"
+# A document may itself be called so; then its own name stands between version and ending.
+_ATTR_NAME = re.compile(rf"[0-9a-f-]{{36}}\.v[1-9][0-9]*\.{re.escape(ATTR)}")
 
 # What no file system, archive format or terminal may misread: a copied folder is a backup wherever it is copied to.
 _FORBIDDEN = frozenset('/\\:*?"<>|')
@@ -68,6 +71,11 @@ def place_of(document_id: str, version: int, filename: str) -> Place:
 def attr_name(document_id: str, version: int) -> str:
     """Return the name of a version's attribute file; Malformed as in `place_of`."""
     return _prefix(document_id, version) + ATTR
+
+
+def is_attr_name(name: str) -> bool:
+    """Tell whether a file of this name in an hour's folder is an attribute file."""
+    return _ATTR_NAME.fullmatch(name) is not None
 
 
 def directory_of(document_id: str) -> str:

@@ -13,6 +13,7 @@ from storage_agent.entries import (
     Damaged,
     Entry,
     Landed,
+    Listed,
     Materialised,
     Mended,
     Note,
@@ -22,8 +23,8 @@ from storage_agent.entries import (
     Scrubbed,
     Scrubbing,
     ScrubState,
-    StoredPosition,
     Telling,
+    Unlisted,
     Unsettled,
     Waiting,
 )
@@ -51,6 +52,8 @@ class Memory:
         self.damaged: dict[Key, Ailing] = {}
         self.fixity_number = 0
         self.scrub: ScrubState | None = None
+        # Hour folders by their name whose checksum list is older than the newest commit in them.
+        self.unlisted: dict[str, Unlisted] = {}
         # The newest answered commands: one that is read again at another place is told by its id.
         self._replied: dict[str, None] = {}
 
@@ -63,17 +66,17 @@ class Memory:
                 self._begin(entry)
             case Committed():
                 self.unsettled[entry.document_id, entry.version] = Unsettled(number=number, committed=entry)
+                self._owe_list(number, entry)
             case Announced():
                 self.announced_epoch = entry.mode_epoch
             case Note():
                 self.note(entry)
-            case Command():
-                self.commands[entry.command_id] = entry
-                self._read(entry.position)
-            case Passed():
-                self._read(entry.position)
+            case Command() | Passed():
+                self._read(entry)
             case Materialised():
                 self.settle(entry.document_id, entry.version)
+            case Listed():
+                self._list(entry)
             case Acknowledged():
                 self.waiting = {n: waiting for n, waiting in self.waiting.items() if n > entry.through}
                 self.landed.update({(landed.topic, landed.partition): landed for landed in entry.last})
@@ -88,6 +91,14 @@ class Memory:
     def settle(self, document_id: str, version: int) -> None:
         """Take note that a version's files are in place."""
         self.unsettled.pop((document_id, version), None)
+
+    def in_place_through(self, directory: str) -> int | None:
+        """Return the entry number up to which all commits in a folder that is owed a list are in place; else None."""
+        owed = self.unlisted.get(directory)
+        if owed is None:
+            return None
+        held = (u.number - 1 for u in self.unsettled.values() if u.committed.directory == directory)
+        return min(held, default=owed.number)
 
     def acknowledge(self, number: int) -> None:
         """Take note that Kafka has all records of entry `number`."""
@@ -138,6 +149,7 @@ class Memory:
             ailing=tuple(self.damaged.values()),
             fixity_number=self.fixity_number,
             scrub=self.scrub,
+            unlisted=tuple(self.unlisted.values()),
         )
 
     def _begin(self, carried: Carried) -> None:
@@ -151,6 +163,7 @@ class Memory:
         self.announced_epoch = carried.announced_epoch
         self.damaged = {(ailing.document_id, ailing.version): ailing for ailing in carried.ailing}
         self.fixity_number, self.scrub = carried.fixity_number, carried.scrub
+        self.unlisted = {owed.directory: owed for owed in carried.unlisted}
         self._replied = dict.fromkeys(carried.replied)
 
     def _tell(self, number: int, entry: Telling) -> None:
@@ -173,11 +186,29 @@ class Memory:
             case Scrubbing() | Scrubbed():
                 self.scrub = entry.state
 
+    def _owe_list(self, number: int, committed: Committed) -> None:
+        before = self.unlisted.get(committed.directory)
+        self.unlisted[committed.directory] = Unlisted(
+            directory=committed.directory,
+            number=number,
+            since=committed.at if before is None else before.since,
+            newest_at=committed.at,
+        )
+
+    def _list(self, listed: Listed) -> None:
+        owed = self.unlisted.get(listed.directory)
+        if owed is None or owed.number <= listed.through:
+            self.unlisted.pop(listed.directory, None)
+        else:
+            self.unlisted[listed.directory] = owed.model_copy(update={"since": owed.newest_at})
+
     def _finish(self, command_id: str) -> None:
         self.commands.pop(command_id, None)
         self._replied[command_id] = None
         while len(self._replied) > REPLIED_KEPT:
             del self._replied[next(iter(self._replied))]
 
-    def _read(self, position: StoredPosition) -> None:
-        self.offsets[position.partition] = position.offset + 1
+    def _read(self, entry: Command | Passed) -> None:
+        if isinstance(entry, Command):
+            self.commands[entry.command_id] = entry
+        self.offsets[entry.position.partition] = entry.position.offset + 1

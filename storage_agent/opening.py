@@ -16,10 +16,12 @@ from storage_agent.commitment import stored
 from storage_agent.documents import Documents
 from storage_agent.element import hold_element, open_element
 from storage_agent.entries import Announced
+from storage_agent.explained import explain
 from storage_agent.files import Disk, LocalDisk
 from storage_agent.gate import DiskGate
 from storage_agent.journal import Journal
 from storage_agent.layout import Folders
+from storage_agent.manifests import STOP_SECONDS, Manifests
 from storage_agent.outbox import Outbox
 from storage_agent.parts import Parts
 from storage_agent.placing import Placer
@@ -68,7 +70,9 @@ async def _prepared(disk: Disk, root: Path, settings: AgentSettings, clock: Cloc
 
 def _prepare(disk: Disk, root: Path, settings: AgentSettings, now: datetime) -> tuple[ElementIdentity, Recovered]:
     identity = open_element(disk, root, settings, now)
-    return identity, recover(disk, root, now)
+    recovered = recover(disk, root, now)
+    explain(disk, root)
+    return identity, recovered
 
 
 def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
@@ -115,12 +119,16 @@ async def _catch_up(parts: Parts, documents: Documents, recovered: Recovered) ->
 
 async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None], settling: asyncio.Task[None]) -> None:
     """Finish what has begun, write what is queued, carry it over; after a failure of the disk leave all as it is."""
-    with suppress(DiskFailed, Stopping):
-        await documents.settle()
-    parts.settler.close()
-    await asyncio.wait({settling})
-    parts.journal.close()
-    await asyncio.wait({writer})
+    try:
+        with suppress(DiskFailed, Stopping):
+            await documents.settle()
+        parts.settler.close()
+        await asyncio.wait({settling})
+        if parts.gate.failure() is None:
+            await Manifests(parts).write_owed(STOP_SECONDS)
+    finally:
+        parts.journal.close()
+        await asyncio.wait({writer})
     # What ended them is the cause of whatever else went wrong; and a thread may still be at work on a file of theirs.
     writer.result()
     settling.result()

@@ -19,6 +19,7 @@ from schemas.identifiers import derive, new_id
 from schemas.registry import decode
 from schemas.ticket import UploadTicket
 from schemas.topics import ELEMENT_COMMAND
+from storage_agent import manifests
 from storage_agent.documents import Documents
 from storage_agent.files import Disk
 from storage_agent.opening import open_documents
@@ -151,8 +152,21 @@ def hours(disk: Disk, root: Path = ROOT) -> list[Path]:
     return level
 
 
+def list_faults(disk: Disk, root: Path = ROOT) -> list[str]:
+    """Return what is wrong with the checksum lists: all files of an hour are in its list, with their sums."""
+    return [fault for hour in hours(disk, root) for fault in _faults_of_list(disk, hour)]
+
+
+def _faults_of_list(disk: Disk, hour: Path) -> list[str]:
+    lines = (disk.read(hour / manifests.NAME) or b"").decode().splitlines()
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    there = {name: disk.sha256(hour / name) for name in disk.names(hour) if name != manifests.NAME}
+    names = sorted(name for name in {*listed, *there} if listed.get(name) != there.get(name))
+    return [f"{hour}/{name}: listed as {listed.get(name)}, is {there.get(name)}" for name in names]
+
+
 def _faults_of_hour(disk: Disk, hour: Path) -> list[str]:
-    names = disk.names(hour)
+    names = [name for name in disk.names(hour) if name != manifests.NAME]
     bodies = {name for name in names if not name.endswith(".attr.json")}
     found = []
     for name in sorted(set(names) - bodies):

@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+LIST = "SHA256SUMS"
+
 
 def seal_holds(data: bytes, field: str) -> bool:
     """Tell whether the SHA-256 in `field` is that of `data` with zeros in its place."""
@@ -31,7 +33,9 @@ def examine(path: Path) -> tuple[Path | None, str | None]:
 def verify(root: Path) -> list[str]:
     """Return all that is wrong in the element at `root`: seals, bodies, and bodies that no attributes speak of."""
     files = {
-        path for path in root.rglob("*") if path.is_file() and re.match(r"\d{4}$", path.relative_to(root).parts[0])
+        path
+        for path in root.rglob("*")
+        if path.is_file() and path.name != LIST and re.match(r"\d{4}$", path.relative_to(root).parts[0])
     }
     examined = [examine(path) for path in sorted(files) if path.name.endswith(".attr.json")]
     alone = {path for path in files if not path.name.endswith(".attr.json")} - {body for body, _ in examined}

@@ -21,6 +21,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas" / "avsc"
 HOUR = re.compile(r"\d{4}/\d\d/\d\d/\d\d")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ATTR = re.compile(rf"{UUID.pattern}\.v\d+\.attr\.json")
+LIST = "SHA256SUMS"
 MUST_BE_EMPTY = ("staging", "trash", "quarantine")
 READ_SECONDS = 60
 
@@ -159,7 +160,7 @@ def read_disk(root: Path) -> Disk:
 
 
 def _belongs(path: Path, bodies: set[Path | None]) -> bool:
-    return path in bodies or bool(ATTR.fullmatch(path.name))
+    return path in bodies or path.name == LIST or bool(ATTR.fullmatch(path.name))
 
 
 def _examined(path: Path) -> tuple[Version | None, Path | None, list[Fault]]:

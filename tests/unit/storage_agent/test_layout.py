@@ -13,7 +13,8 @@ from schemas.elements import ElementIdentity, Mode
 from schemas.errors import Malformed
 from schemas.identifiers import derive
 from storage_agent import facts
-from storage_agent.layout import NAME_BYTES_MAX, attr_name, directory_of, place_of
+from storage_agent.layout import NAME_BYTES_MAX, attr_name, directory_of, is_attr_name, place_of
+from storage_agent.manifests import is_listable
 from tests.builders import ELEMENT_ID, NOW, a_ticket, an_upload_request
 from tests.elements import a_document_id
 
@@ -53,6 +54,8 @@ def check(filename: str) -> None:
     assert "\0" not in place.body
     assert place.body.casefold() != place.attr
     assert place.body.startswith(f"{DOCUMENT_ID}.v1.")
+    assert (is_attr_name(place.attr), is_attr_name(place.body)) == (True, False)
+    assert is_listable(place.body)
 
 
 @settings(max_examples=300)
