@@ -143,6 +143,12 @@ class Documents:
             await self._to_its_end(self._manifests.write_due())
             await asyncio.sleep(PAUSE_SECONDS)
 
+    async def complete_manifests(self) -> int:
+        """Write every checksum list that is owed or missing; return how many folders had none before."""
+        missing = await self._to_its_end(self._manifests.write_missing())
+        await self._to_its_end(self._manifests.write_owed())
+        return missing
+
     async def settle(self) -> None:
         """Wait until all that has begun is done and all that is committed lies in place; DiskFailed."""
         while self._running:

@@ -47,11 +47,11 @@ class Manifests:
         await self._write(list(self._parts.memory.unlisted), until)
 
     async def write_missing(self) -> int:
-        """Write a list into each folder of documents that has none; return how many those were. DiskFailed."""
-        parts = self._parts
-        hours = await parts.gate.call(hours_without_list, parts.disk, parts.folders.root)
-        await self._write(hours, None)
-        return len(hours)
+        """Write a list into each folder of documents that has none; return how many got one. DiskFailed."""
+        disk, gate, root = self._parts.disk, self._parts.gate, self._parts.folders.root
+        before = await gate.call(hours_without_list, disk, root)
+        await self._write(before, None)
+        return len(before) - len(await gate.call(hours_without_list, disk, root))
 
     async def _write(self, hours: Sequence[str], until: float | None) -> None:
         for hour in hours:

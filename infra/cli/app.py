@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli import accounts, containers, demo, documents, elements, programs, stack, views
+from infra.cli import accounts, checkpoint, containers, demo, documents, elements, programs, stack, views
 from infra.cli.command import new_app, run_command
 
 
@@ -16,6 +16,7 @@ def build_app() -> typer.Typer:
     accounts.register(app)
     views.register(app)
     elements.register(app)
+    checkpoint.register(app)
     programs.register(app)
     return app
 
