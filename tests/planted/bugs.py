@@ -2,6 +2,7 @@
 
 from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
+from tests.planted.readable_bugs import READABLE_BUGS
 from tests.planted.rot_bugs import ROT_BUGS
 
 AGENT = "tests/unit/storage_agent"
@@ -19,6 +20,7 @@ GUARD = "tests/unit/stream_processors/test_guard.py"
 BUGS = (
     *LOG_BUGS,
     *ROT_BUGS,
+    *READABLE_BUGS,
     Bug(
         "answer before the journal is synced",
         "A commit is told before the drive has it: a power cut takes back a document that was promised.",
