@@ -1,18 +1,25 @@
 """What lies in an element's root for strangers: written once, kept right, and every command in it works."""
 
 import errno
+import hashlib
+import json
 import re
 import subprocess
+from base64 import urlsafe_b64decode
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas import json_schemas
+from schemas.errors import DiskFailed
 from storage_agent.element import IDENTITY, LOCK
 from storage_agent.explained import README, explanations
 from storage_agent.files import LocalDisk
 from storage_agent.layout import Folders
 from storage_agent.manifests import NAME
+from tests.disks import Crash
 from tests.elements import a_ticket_for, an_element, hours, put
 
 FILENAMES = ("Отчёт за год.txt", "👩‍👩‍👧 & 'кавычки'; $(rm).txt", "ж" * 200 + ".pdf", "пусто")
@@ -109,6 +116,45 @@ def test_the_commands_of_the_readme_find_a_flipped_bit_in_attributes(root: Path,
     sums, seals = (run(command, root) for command in blocks()[:2])
     assert f"DAMAGED: {hour.relative_to(root)}/" in sums
     assert seals == f"BROKEN SEAL: {path.relative_to(root)}\n"
+
+
+class DiesBeforePlacing(LocalDisk):
+    """A process that is gone before any file of a document is in its place."""
+
+    def make_directory(self, path: Path) -> None:
+        if path.name.isdigit():
+            raise Crash
+        super().make_directory(path)
+
+
+async def test_a_document_that_stands_in_the_journal_alone_can_be_taken_out_as_the_readme_says(tmp_path: Path) -> None:
+    data = "Рукописи не горят.\n".encode()
+    with suppress(Crash, DiskFailed):
+        async with an_element(DiesBeforePlacing(), tmp_path) as documents:
+            await put(documents, a_ticket_for(documents.identity, data), data)
+    assert hours(LocalDisk(), tmp_path) == []
+    entries = chained_entries(tmp_path)
+    held = [unsettled["committed"] for unsettled in entries[0]["unsettled"]]
+    [committed] = held or [entry for entry in entries if entry["kind"] == "committed"]
+    content = json.loads(committed["attr"])["content"]
+    assert (committed["directory"], committed["body_name"]) == (content["relative_path"], content["stored_name"])
+    inside = committed.get("body")
+    body = (
+        urlsafe_b64decode(inside) if inside is not None else (tmp_path / "staging" / committed["staged"]).read_bytes()
+    )
+    assert body == data
+
+
+def chained_entries(root: Path) -> list[dict[str, Any]]:
+    """Return the entries of the newest segment, its chain followed as the README tells it."""
+    lines = max((root / "journal").glob("*.wal")).read_bytes().splitlines()
+    previous, entries = json.loads(lines[0][65:])["entries"][0]["previous"], list[dict[str, Any]]()
+    for line in lines:
+        digest, body = line[:64].decode(), line[65:]
+        assert hashlib.sha256(previous.encode() + body).hexdigest() == digest
+        entries += json.loads(body)["entries"]
+        previous = digest
+    return entries
 
 
 def test_the_commands_of_the_readme_find_a_body_that_is_damaged_or_gone(root: Path) -> None:
