@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from schemas import json_schemas
-from schemas.errors import DiskFailed
+from schemas.errors import ArtStoreError
 from storage_agent.element import IDENTITY, LOCK
 from storage_agent.explained import README, explanations
 from storage_agent.files import LocalDisk
@@ -129,7 +129,7 @@ class DiesBeforePlacing(LocalDisk):
 
 async def test_a_document_that_stands_in_the_journal_alone_can_be_taken_out_as_the_readme_says(tmp_path: Path) -> None:
     data = "Рукописи не горят.\n".encode()
-    with suppress(Crash, DiskFailed):
+    with suppress(Crash, ArtStoreError):
         async with an_element(DiesBeforePlacing(), tmp_path) as documents:
             await put(documents, a_ticket_for(documents.identity, data), data)
     assert hours(LocalDisk(), tmp_path) == []

@@ -6,24 +6,23 @@ import random
 import subprocess
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from infra.runtime.clock import ManualClock
-from schemas.elements import ElementIdentity
-from schemas.errors import DiskFailed
+from schemas.errors import ArtStoreError
 from schemas.ticket import UploadTicket
 from storage_agent import opening
-from storage_agent.commitment import committed_entry
 from storage_agent.documents import Documents
 from storage_agent.entries import Committed, Listed
-from storage_agent.facts import Body
 from storage_agent.files import LocalDisk
+from storage_agent.journal import SEGMENT
 from storage_agent.manifests import NAME, Manifests, due, hours_without_list, is_listable, parsed, rendered
 from storage_agent.memory import Memory
 from storage_agent.parts import Parts
+from storage_agent.segments import scan
 from tests.builders import NOW
 from tests.disks import Crash, CrashingDisk, MemoryDisk
 from tests.elements import ROOT, a_ticket_for, an_element, faults, hours, list_faults, put
@@ -160,7 +159,7 @@ async def test_a_crash_at_any_step_forgets_no_list() -> None:
     await work(counted)
     for at in range(len(counted.calls) + 1):
         disk = MemoryDisk()
-        with suppress(Crash, DiskFailed):
+        with suppress(Crash, ArtStoreError):
             await work(CrashingDisk(disk, at))
         disk.cut_power(random.Random(at), float(at % 2))  # noqa: S311 - a seed, not a secret
         # Nothing is stored any more: whatever is listed now was owed before the crash.
@@ -169,24 +168,22 @@ async def test_a_crash_at_any_step_forgets_no_list() -> None:
         assert [*faults(disk), *list_faults(disk)] == [], f"a crash before step {at}"
 
 
-def a_commit(identity: ElementIdentity, at: datetime) -> Committed:
-    return committed_entry(
-        ticket=a_ticket_for(identity, b"data"),
-        body=Body(4, "0" * 64, "text/plain"),
-        staged_name="staged",
-        identity=identity,
-        now=at,
-        traceparent=None,
-    )
+async def commits(count: int) -> list[Committed]:
+    """Return the journal's entries about documents of one hour."""
+    disk = MemoryDisk()
+    async with an_element(disk) as documents:
+        for _ in range(count):
+            await store(documents)
+        [segment] = [name for name in disk.names(ROOT / "journal") if name.endswith(SEGMENT)]
+        lines = scan(disk.read(ROOT / "journal" / segment) or b"").lines
+        return [entry for line in lines for entry in line.entries if isinstance(entry, Committed)]
 
 
 async def test_a_list_counts_for_no_commit_whose_files_are_still_on_their_way() -> None:
-    async with an_element(MemoryDisk()) as documents:
-        identity = documents.identity
     memory, later = Memory(), NOW + timedelta(minutes=10)
-    first, second = a_commit(identity, NOW), a_commit(identity, later)
+    first, second = await commits(2)
     memory.apply(5, first)
-    memory.apply(6, second)
+    memory.apply(6, second.model_copy(update={"at": later}))
     hour = first.directory
     assert due(memory.unlisted.values(), later) == [hour]
     assert memory.in_place_through(hour) == 4
@@ -203,8 +200,7 @@ async def test_a_list_counts_for_no_commit_whose_files_are_still_on_their_way() 
 
 @pytest.mark.parametrize("step", [timedelta(minutes=-1), timedelta(days=-400), timedelta(days=400)])
 async def test_a_clock_that_is_set_elsewhere_puts_no_list_off(step: timedelta) -> None:
-    async with an_element(MemoryDisk()) as documents:
-        memory, committed = Memory(), a_commit(documents.identity, NOW)
+    memory, [committed] = Memory(), await commits(1)
     memory.apply(1, committed)
     assert due(memory.unlisted.values(), NOW + step) == [committed.directory]
 
