@@ -11,7 +11,7 @@ from schemas.errors import Malformed, SealBroken
 from schemas.fixity import DamagedPart, DamageReason, misplacement
 from storage_agent.files import Disk
 from storage_agent.gate import raise_if_exhausted
-from storage_agent.layout import attr_name, directory_of
+from storage_agent.layout import SUMS, attr_name, directory_of
 
 PIECE_BYTES = 1024 * 1024
 _NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.v([1-9][0-9]{0,8})\.(.+)", re.DOTALL)
@@ -79,6 +79,8 @@ class Hour:
         hour = cls()
         for name in names:
             key = key_of(name)
+            if name == SUMS:
+                continue
             if key is None:
                 hour.strays.append(name)
             else:

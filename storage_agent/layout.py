@@ -11,6 +11,8 @@ from schemas.identifiers import is_uuid, time_of
 NAME_BYTES_MAX = 240
 SUFFIX_BYTES_MAX = 32
 ATTR = "attr.json"
+# The checksum list of an hour. No document can have this name: every other one there begins with a document's id.
+SUMS = "SHA256SUMS"
 # A document may itself be called so; then its own name stands between version and ending.
 _ATTR_NAME = re.compile(rf"[0-9a-f-]{{36}}\.v[1-9][0-9]*\.{re.escape(ATTR)}")
 

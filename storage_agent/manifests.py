@@ -13,11 +13,9 @@ from storage_agent.entries import Listed, Unlisted
 from storage_agent.files import Disk, replace
 from storage_agent.gate import EXHAUSTED
 from storage_agent.hours import Hours
-from storage_agent.layout import ATTR, attr_name, is_attr_name
+from storage_agent.layout import ATTR, SUMS, attr_name, is_attr_name
 from storage_agent.parts import Parts
 
-# No document can have this name: every other one in the folder begins with a document's id.
-NAME = "SHA256SUMS"
 QUIET = timedelta(minutes=1)
 BUSY = timedelta(minutes=10)
 PAUSE_SECONDS = 10.0
@@ -68,7 +66,7 @@ class Manifests:
     async def _rewritten(self, hour: str, until: float | None) -> bool:
         """Write one list unless it is right already; False when time is up."""
         disk, gate, folder = self._parts.disk, self._parts.gate, self._parts.folders.root / hour
-        path, before = folder / NAME, await gate.call(_read, self._parts.disk, folder / NAME)
+        path, before = folder / SUMS, await gate.call(_read, self._parts.disk, folder / SUMS)
         known, found = parsed(before), Sums()
         names = [name for name in await gate.call(disk.names, folder) if is_attr_name(name)]
         # Piece by piece: a folder of many thousands would hold a thread, and outlast the disk's deadline.
@@ -78,7 +76,7 @@ class Manifests:
             found |= await gate.call(_sums, disk, folder, names[begin : begin + FILES_AT_ONCE], known)
         data = rendered(found)
         if data != before and (data or before):
-            await gate.call(replace, disk, path, data, self._parts.folders.staging / NAME)
+            await gate.call(replace, disk, path, data, self._parts.folders.staging / SUMS)
         return True
 
 
@@ -108,7 +106,7 @@ def hours_without_list(disk: Disk, root: Path) -> list[str]:
     """Return the folders of documents that have no list, relative to the root."""
     hours = Hours(disk, root)
     found = [hour for day in hours.days() for hour in hours.of_day(day)]
-    return [hour for hour in found if disk.size(root / hour / NAME) is None]
+    return [hour for hour in found if disk.size(root / hour / SUMS) is None]
 
 
 def _read(disk: Disk, path: Path) -> bytes:

@@ -30,7 +30,7 @@ from storage_agent.documents import Documents
 from storage_agent.downloads import Downloads
 from storage_agent.extractor import Extractor
 from storage_agent.inspection import Policy
-from storage_agent.manifests import NAME
+from storage_agent.layout import SUMS
 from storage_agent.opening import open_documents
 from storage_agent.routes import agent_app
 from storage_agent.text import Texts
@@ -123,7 +123,7 @@ class Plane:
     async def leftovers(self) -> list[str]:
         """Return the files of documents and of staging, relative to the root, once what is on its way has arrived."""
         await self.documents.settle()
-        files = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file() and path.name != NAME)
+        files = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file() and path.name != SUMS)
         return sorted(str(path) for path in files if path.parts[0] == "staging" or path.parts[0].isdigit())
 
 

@@ -19,9 +19,9 @@ from schemas.identifiers import derive, new_id
 from schemas.registry import decode
 from schemas.ticket import UploadTicket
 from schemas.topics import ELEMENT_COMMAND
-from storage_agent import manifests
 from storage_agent.documents import Documents
 from storage_agent.files import Disk
+from storage_agent.layout import SUMS
 from storage_agent.opening import open_documents
 from storage_agent.scrub import Budget, Scrub
 from storage_agent.staging import Staged, StagingFile
@@ -158,15 +158,15 @@ def list_faults(disk: Disk, root: Path = ROOT) -> list[str]:
 
 
 def _faults_of_list(disk: Disk, hour: Path) -> list[str]:
-    lines = (disk.read(hour / manifests.NAME) or b"").decode().splitlines()
+    lines = (disk.read(hour / SUMS) or b"").decode().splitlines()
     listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    there = {name: disk.sha256(hour / name) for name in disk.names(hour) if name != manifests.NAME}
+    there = {name: disk.sha256(hour / name) for name in disk.names(hour) if name != SUMS}
     names = sorted(name for name in {*listed, *there} if listed.get(name) != there.get(name))
     return [f"{hour}/{name}: listed as {listed.get(name)}, is {there.get(name)}" for name in names]
 
 
 def _faults_of_hour(disk: Disk, hour: Path) -> list[str]:
-    names = [name for name in disk.names(hour) if name != manifests.NAME]
+    names = [name for name in disk.names(hour) if name != SUMS]
     bodies = {name for name in names if not name.endswith(".attr.json")}
     found = []
     for name in sorted(set(names) - bodies):

@@ -14,7 +14,7 @@ from infra.runtime.settings_sections import AgentSettings
 from schemas.errors import ConfigurationInvalid, DiskFailed, ElementBusy, JournalDamaged
 from storage_agent.checkpoint import checkpoint
 from storage_agent.files import Disk, LocalDisk
-from storage_agent.manifests import NAME
+from storage_agent.layout import SUMS
 from tests.builders import NOW
 from tests.disks import Crash, CrashingDisk, MemoryDisk
 from tests.elements import RESERVE_BYTES, ROOT, a_ticket_for, an_element, faults, hours, list_faults, put
@@ -61,7 +61,7 @@ async def test_folders_that_never_had_a_list_get_one() -> None:
     async with an_element(disk) as documents:
         await put(documents, a_ticket_for(documents.identity, DATA), DATA)
     [hour] = hours(disk)
-    disk.unlink(hour / NAME)
+    disk.unlink(hour / SUMS)
     assert await complete(disk) == 1
     assert list_faults(disk) == []
     assert await complete(disk) == 0

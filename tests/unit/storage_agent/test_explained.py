@@ -17,8 +17,7 @@ from schemas.errors import ArtStoreError
 from storage_agent.element import IDENTITY, LOCK
 from storage_agent.explained import README, explanations
 from storage_agent.files import LocalDisk
-from storage_agent.layout import Folders
-from storage_agent.manifests import NAME
+from storage_agent.layout import SUMS, Folders
 from tests.disks import Crash
 from tests.elements import a_ticket_for, an_element, hours, put
 
@@ -85,7 +84,7 @@ async def test_a_disk_without_room_for_them_keeps_no_element_from_opening(tmp_pa
 def test_the_readme_names_everything_in_the_root_in_both_languages(root: Path) -> None:
     text = explanations()[README].decode()
     russian, english = text.split("THIS IS A STORE OF DOCUMENTS")
-    names = {IDENTITY, LOCK, NAME, *json_schemas.NAMES, *(f"{folder.name}/" for folder in Folders(root).every())}
+    names = {IDENTITY, LOCK, SUMS, *json_schemas.NAMES, *(f"{folder.name}/" for folder in Folders(root).every())}
     there = {path.name + "/" * path.is_dir() for path in root.iterdir() if not path.name.isdigit()} - {README}
     for language in (russian, english):
         assert [name for name in sorted(names | there) if name not in language] == []

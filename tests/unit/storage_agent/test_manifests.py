@@ -19,7 +19,8 @@ from storage_agent.documents import Documents
 from storage_agent.entries import Committed, Listed
 from storage_agent.files import LocalDisk
 from storage_agent.journal import SEGMENT
-from storage_agent.manifests import NAME, Manifests, due, hours_without_list, is_listable, parsed, rendered
+from storage_agent.layout import SUMS
+from storage_agent.manifests import Manifests, due, hours_without_list, is_listable, parsed, rendered
 from storage_agent.memory import Memory
 from storage_agent.parts import Parts
 from storage_agent.segments import scan
@@ -50,7 +51,7 @@ async def store(documents: Documents, data: bytes = b"data", filename: str = "О
 def checked(hour: Path) -> str:
     """Return what `sha256sum -c` says about a folder, all of it."""
     done = subprocess.run(
-        ["sha256sum", "--strict", "-c", NAME], cwd=hour, capture_output=True, text=True, timeout=60, check=False
+        ["sha256sum", "--strict", "-c", SUMS], cwd=hour, capture_output=True, text=True, timeout=60, check=False
     )
     return done.stdout + done.stderr
 
@@ -61,7 +62,7 @@ async def test_sha256sum_agrees_with_the_list_of_a_folder_with_names_of_every_ki
             await store(documents, filename.encode(), filename)
         await store(documents, b"")
     [hour] = hours(LocalDisk(), tmp_path)
-    files = sorted(path.name for path in hour.iterdir() if path.name != NAME)
+    files = sorted(path.name for path in hour.iterdir() if path.name != SUMS)
     assert max(len(name.encode()) for name in files) > 235
     assert checked(hour) == "".join(f"{name}: OK\n" for name in files)
     assert len(files) == 2 * len(FILENAMES) + 2
@@ -101,7 +102,7 @@ async def test_a_folder_that_is_never_quiet_gets_its_list_every_ten_minutes() ->
             clock.advance(30)
             await lists.write_due()
             [hour] = hours(disk)
-            lines = len(parsed(disk.read(hour / NAME) or b""))
+            lines = len(parsed(disk.read(hour / SUMS) or b""))
             if lines != (written[-1] if written else 0):
                 written.append(lines)
             assert minute < 20 or written
@@ -226,7 +227,7 @@ async def test_a_folder_that_lost_its_list_or_never_had_one_gets_it_when_asked_f
     async with an_element(disk) as documents:
         await store(documents)
     [hour] = hours(disk)
-    disk.unlink(hour / NAME)
+    disk.unlink(hour / SUMS)
     async with an_element(disk) as documents:
         parts = documents._parts
         assert await Manifests(parts).write_missing() == 1
@@ -239,18 +240,18 @@ async def test_a_body_without_attributes_is_never_listed(tmp_path: Path) -> None
         await store(documents)
         [hour] = hours(LocalDisk(), tmp_path)
         (hour / f"{next(hour.glob('*.txt')).name}.stray").write_bytes(b"stray")
-    assert [name for name in parsed((hour / NAME).read_bytes()) if "stray" in name] == []
+    assert [name for name in parsed((hour / SUMS).read_bytes()) if "stray" in name] == []
 
 
 async def test_attributes_that_are_damaged_keep_the_sums_that_they_had(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
         await store(documents)
     [hour] = hours(LocalDisk(), tmp_path)
-    before, damaged = (hour / NAME).read_bytes(), next(hour.glob("*.attr.json"))
+    before, damaged = (hour / SUMS).read_bytes(), next(hour.glob("*.attr.json"))
     damaged.write_bytes(damaged.read_bytes().replace(b'"admin"', b'"Admin"'))
     async with an_element(None, tmp_path) as documents:
         await store(documents)
-    after = (hour / NAME).read_bytes()
+    after = (hour / SUMS).read_bytes()
     assert len(after.splitlines()) == 4
     assert set(before.splitlines()) < set(after.splitlines())
     assert f"{damaged.name}: FAILED" in checked(hour)
@@ -265,7 +266,7 @@ class NoRoomForLists(LocalDisk):
 
     def create(self, path: Path) -> int:
         handle = super().create(path)
-        self._list = handle if path.name == NAME else None
+        self._list = handle if path.name == SUMS else None
         return handle
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
@@ -316,9 +317,9 @@ async def test_a_list_that_is_right_already_is_not_written_again(tmp_path: Path)
         await store(documents)
         await Manifests(parts).write_owed()
         [hour] = hours(LocalDisk(), tmp_path)
-        before = (hour / NAME).stat().st_ino
+        before = (hour / SUMS).stat().st_ino
         await Manifests(parts).write_owed()
-        assert (hour / NAME).stat().st_ino == before
+        assert (hour / SUMS).stat().st_ino == before
 
 
 async def test_lists_are_kept_while_an_agent_runs() -> None:
