@@ -75,7 +75,7 @@ class Hour:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "Hour":
-        """Sort names by what they belong to; versions that a later one presupposes are there, with no names."""
+        """Sort names by what they belong to."""
         hour = cls()
         for name in names:
             key = key_of(name)
@@ -85,15 +85,18 @@ class Hour:
                 hour.strays.append(name)
             else:
                 hour.versions.setdefault(key, []).append(name)
-        newest = dict(sorted(hour.versions))
-        for document_id, last in newest.items():
-            for version in range(1, last):
-                hour.versions.setdefault((document_id, version), [])
         return hour
 
     def in_order(self) -> list[Key]:
         """Return the versions in the order in which they are walked."""
         return sorted(self.versions)
+
+    def gaps(self) -> dict[str, int]:
+        """Return documents of which a version is missing that a later one presupposes, and how many are there."""
+        numbers: dict[str, list[int]] = {}
+        for document_id, version in self.versions:
+            numbers.setdefault(document_id, []).append(version)
+        return {document_id: len(found) for document_id, found in numbers.items() if len(found) < max(found)}
 
 
 def key_of(name: str) -> Key | None:

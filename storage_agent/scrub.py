@@ -79,6 +79,7 @@ class Scrub:
         """Look at what is damaged, then walk and rest until cancelled. DiskFailed: a write or a sync has failed."""
         for key in tuple(self._parts.memory.damaged):
             await self._look(key, FoundBy.SCRUB)
+            await self.look_at_suspects()
         while True:
             await self._rest()
             await self.walk()
@@ -99,7 +100,8 @@ class Scrub:
 
     async def look_at_suspects(self) -> None:
         """Look at all versions that were read wrongly, and, where one is damaged, at what lies beside it."""
-        while (key := self._parts.suspects.oldest()) is not None:
+        # Only at those that there are now: whoever goes on asking for a damaged document must not stop the walk.
+        for key in self._parts.suspects.known():
             if await self._look(key, FoundBy.READ):
                 await self._come_near(directory_of(key[0]))
             await self._look_near()

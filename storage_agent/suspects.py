@@ -27,9 +27,9 @@ class Suspects:
         """Take note that a version was looked at."""
         self._keys.pop(key, None)
 
-    def oldest(self) -> Key | None:
-        """Return the version to look at next; None when there is none."""
-        return next(iter(self._keys), None)
+    def known(self) -> tuple[Key, ...]:
+        """Return the versions to look at, oldest first."""
+        return tuple(self._keys)
 
     async def wait(self) -> None:
         """Wait until there is one."""

@@ -93,6 +93,8 @@ class _Verification:
         found = Hour.of(self._hours.names(hour))
         for name in found.strays:
             self._blame(f"{hour}/{name}", "The name is that of no document.")
+        for document_id, there in found.gaps().items():
+            self._blame(f"{hour}/{document_id}", f"A version is missing before the last one; {there} are here.")
         for key in found.in_order():
             names = found.versions[key]
             if home_of(key) == hour:

@@ -11,7 +11,7 @@ from infra.cli.terminal import FAILED, OK, Json, failures_told, on_one_line, sho
 if TYPE_CHECKING:
     from storage_agent.verifying import Verdict
 
-_PANEL = "Elements"
+_PANEL = "Storage elements"
 Folder = Annotated[Path, typer.Argument(metavar="ELEMENT-FOLDER", help="Root of a storage element, or of its copy.")]
 
 
@@ -47,8 +47,8 @@ def _summary(verdict: "Verdict") -> list[str]:
     lines = [f"{name}: {verdict.documents} documents whole, {verdict.bytes} bytes; faults: {faults or 'none'}"]
     if verdict.unsettled:
         lines.append(
-            f"{verdict.unsettled} commits stand only in journal/: keep it, and start an agent on the folder once, "
-            "which puts their files in place"
+            f"{verdict.unsettled} commits stand only in journal/: keep it, and put their files in place by "
+            "`artstore checkpoint`, or by starting an agent on the folder"
         )
     if verdict.damaged:
         lines.append(f"the agent has told {verdict.damaged} documents as damaged, and gives none of them")

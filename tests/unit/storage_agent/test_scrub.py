@@ -11,10 +11,9 @@ from schemas.errors import BodyDamaged, SealBroken
 from schemas.events import DocumentDamaged, DocumentMended
 from schemas.ticket import UploadTicket
 from storage_agent.files import write_synced
-from storage_agent.layout import place_of
 from tests.disks import MemoryDisk
 from tests.elements import ROOT, a_scrub, an_element, told_by
-from tests.rotting import DATA, NAME, SickDisk, attr_of, body_of, flip, overwrite, replace_by_folder, stored
+from tests.rotting import DATA, SickDisk, attr_of, body_of, flip, overwrite, replace_by_folder, stored
 
 DAMAGES: dict[str, tuple[str, str, Callable[[MemoryDisk, UploadTicket], None]]] = {
     "a bit of the body": ("body", "digest", lambda disk, ticket: flip(disk, body_of(ticket))),
@@ -193,18 +192,3 @@ async def test_what_the_drive_does_not_give_is_unreadable_stays_in_place_and_end
         assert documents.find(good.document_id, 1) is not None
         await a_scrub(documents).walk()
         assert documents.fixity.damaged == 0
-
-
-async def test_a_version_that_a_later_one_presupposes_is_missed() -> None:
-    disk = MemoryDisk()
-    async with an_element(disk) as documents:
-        found = documents.find((await stored(documents)).document_id, 1)
-        assert found is not None
-        place = place_of(found.attributes.document_id, 3, NAME)
-        content = found.attributes.content.model_copy(update={"stored_name": place.body})
-        third = found.attributes.model_copy(update={"version": 3, "content": content})
-        write_synced(disk, ROOT / place.directory / place.attr, third.sealed())
-        write_synced(disk, ROOT / place.directory / place.body, DATA)
-        await a_scrub(documents).walk()
-        facts = [fact for fact in await told_by(documents) if isinstance(fact, DocumentDamaged)]
-        assert [(fact.document_version, fact.part, fact.reason) for fact in facts] == [(2, "attributes", "missing")]

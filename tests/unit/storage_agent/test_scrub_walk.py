@@ -12,7 +12,10 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.settings_sections import AgentSettings
 from schemas.errors import BodyDamaged
 from schemas.events import DocumentDamaged, ElementScrubbed
+from schemas.fixity import FoundBy
+from storage_agent.checking import Key
 from storage_agent.files import write_synced
+from storage_agent.fixity import Pace as Pacing
 from storage_agent.scrub import VERSION_BYTES, Pace
 from tests.builders import NOW
 from tests.disks import MemoryDisk
@@ -57,6 +60,24 @@ async def test_a_suspect_that_is_whole_is_given_again_and_nothing_is_told() -> N
         await a_scrub(documents).look_at_suspects()
         assert documents.find(ticket.document_id, 1) is not None
         assert await told_by(documents) == []
+
+
+async def test_who_goes_on_asking_for_a_damaged_document_does_not_stop_the_walk() -> None:
+    disk = NotingDisk()
+    async with an_element(disk) as documents:
+        hurt, last = await stored(documents, hours_ago=1), await stored(documents)
+        flip(disk, body_of(hurt))
+        scrub, look = a_scrub(documents), documents.fixity.look
+
+        async def looked(key: Key, found_by: FoundBy, pace: Pacing, elsewhere: str | None) -> bool:
+            is_news = await look(key, found_by, pace, elsewhere)
+            documents.fixity.suspect((hurt.document_id, 1))
+            return is_news
+
+        documents.fixity.look = looked  # type: ignore[assignment, method-assign]
+        async with asyncio.timeout(5):
+            await scrub.walk()
+        assert body_of(last) in disk.read_bodies
 
 
 async def test_a_pass_is_told_with_what_it_saw_and_the_next_one_has_the_next_number() -> None:

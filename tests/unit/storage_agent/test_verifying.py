@@ -78,6 +78,15 @@ async def test_each_fault_is_named_with_its_file(tmp_path: Path) -> None:
     assert list(found) == [f"23/{copied.name}"]
 
 
+async def test_a_missing_version_before_the_last_one_is_a_fault_however_high_the_last_one_is(tmp_path: Path) -> None:
+    one, *_ = await stored(tmp_path)
+    body, _ = files_of(tmp_path, one)
+    (body.parent / f"{one}.v999999999.a.txt").write_bytes(DATA)
+    found = faults(tmp_path)
+    assert "version is missing" in found.pop(f"{body.parent.relative_to(tmp_path).as_posix()}/{one}")
+    assert [path.rpartition("/")[2] for path in found] == [f"{one}.v999999999.attr.json"]
+
+
 async def test_a_broken_element_file_and_a_journal_with_a_hole_are_faults(tmp_path: Path) -> None:
     await stored(tmp_path)
     identity = tmp_path / "element.json"
