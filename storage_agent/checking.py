@@ -148,6 +148,15 @@ def go_on(at_work: Check) -> tuple[int, Finding | None]:
     return read_bytes, None
 
 
+def overdue(disk: Disk, root: Path, key: Key, seconds: float) -> Fault | None:
+    """Return what is found of a version whose body the drive did not give for so long; None when it has gone."""
+    found = read_attributes(disk, root, key)
+    body = found if isinstance(found, Fault) else find_body(disk, root, found.attributes)
+    if isinstance(body, Fault) or isinstance(found, Fault):
+        return None
+    return _body_fault(found.attributes, body, DamageReason.UNREADABLE, f"did not come within {seconds:g} seconds")
+
+
 def glance(disk: Disk, root: Path, key: Key) -> Fault | None:
     """Return what is wrong with a version as far as that shows without reading its body."""
     found = read_attributes(disk, root, key)

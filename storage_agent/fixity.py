@@ -1,5 +1,6 @@
 """Looking at versions again: what is damaged is put aside and told, what was mended is told as well, each once."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,18 @@ from schemas.envelope import Message
 from schemas.errors import Busy, InsufficientStorage
 from schemas.events import ScrubProgress
 from schemas.fixity import DamageReason, FoundBy
-from storage_agent.checking import Check, Fault, Finding, Key, Whole, check, glance, go_on
+from storage_agent.checking import Fault, Finding, Key, Whole, check, glance, go_on, overdue
 from storage_agent.commitment import stored
 from storage_agent.entries import Ailing, Committed, Damaged, Mended
 from storage_agent.fixity_facts import Seen, document_damaged, document_mended, number_after
+from storage_agent.gate import DISK_SECONDS
 from storage_agent.parts import Parts
 from storage_agent.placing import gone
 from storage_agent.quarantine import put_aside, set_aside
+
+# A drive may try for long to read a sector that is dying. That is damage of one document; behind it the gate's own
+# deadline, after which nothing passes any more, must not have come.
+READ_SECONDS = DISK_SECONDS / 2
 
 Pace = Callable[[int], Awaitable[None]]
 
@@ -28,8 +34,9 @@ async def at_once(_read_bytes: int) -> None:
 class Fixity:
     """Knows which versions are damaged, and finds out."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, read_seconds: float = READ_SECONDS) -> None:
         self._parts = parts
+        self._read_seconds = read_seconds
 
     @property
     def damaged(self) -> int:
@@ -57,7 +64,7 @@ class Fixity:
         """
         finding = None
         if key not in self._parts.memory.unsettled:
-            finding = await self._read(check(self._parts.disk, self._parts.folders.root, key), pace)
+            finding = await self._read(key, pace)
         is_news = finding is not None and await self._act(finding, found_by, elsewhere)
         self._parts.suspects.clear(key)
         return is_news
@@ -75,10 +82,15 @@ class Fixity:
         except (Busy, InsufficientStorage):
             self.suspect((committed.document_id, committed.version))
 
-    async def _read(self, at_work: Check, pace: Pace) -> Finding:
-        finding = None
+    async def _read(self, key: Key, pace: Pace) -> Finding | None:
+        disk, root, gate = self._parts.disk, self._parts.folders.root, self._parts.gate
+        at_work, finding = check(disk, root, key), None
         while finding is None:
-            read_bytes, finding = await self._parts.gate.call(go_on, at_work)
+            try:
+                async with asyncio.timeout(self._read_seconds):
+                    read_bytes, finding = await gate.call(go_on, at_work)
+            except TimeoutError:
+                return await gate.call(overdue, disk, root, key, self._read_seconds)
             await pace(read_bytes)
         return finding
 

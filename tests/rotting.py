@@ -1,6 +1,7 @@
 """What rots in tests: documents in known hours, their files changed behind the agent's back, drives that fail."""
 
 import errno
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,4 +96,18 @@ class NotingDisk(MemoryDisk):
 
     def open_to_read(self, path: Path) -> int:
         self.read_bodies.append(path)
+        return super().open_to_read(path)
+
+
+class SilentDisk(MemoryDisk):
+    """Does not answer for one body until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent: Path | None = None
+        self.may_answer = threading.Event()
+
+    def open_to_read(self, path: Path) -> int:
+        if path == self.silent:
+            self.may_answer.wait(10)
         return super().open_to_read(path)

@@ -9,11 +9,13 @@ import pytest
 
 from schemas.errors import BodyDamaged, SealBroken
 from schemas.events import DocumentDamaged, DocumentMended
+from schemas.fixity import FoundBy
 from schemas.ticket import UploadTicket
 from storage_agent.files import write_synced
+from storage_agent.fixity import Fixity
 from tests.disks import MemoryDisk
 from tests.elements import ROOT, a_scrub, an_element, told_by
-from tests.rotting import DATA, SickDisk, attr_of, body_of, flip, overwrite, replace_by_folder, stored
+from tests.rotting import DATA, SickDisk, SilentDisk, attr_of, body_of, flip, overwrite, replace_by_folder, stored
 
 DAMAGES: dict[str, tuple[str, str, Callable[[MemoryDisk, UploadTicket], None]]] = {
     "a bit of the body": ("body", "digest", lambda disk, ticket: flip(disk, body_of(ticket))),
@@ -192,3 +194,18 @@ async def test_what_the_drive_does_not_give_is_unreadable_stays_in_place_and_end
         assert documents.find(good.document_id, 1) is not None
         await a_scrub(documents).walk()
         assert documents.fixity.damaged == 0
+
+
+async def test_a_body_for_which_the_drive_does_not_answer_costs_one_document_and_not_the_element() -> None:
+    disk = SilentDisk()
+    async with an_element(disk) as documents:
+        hurt, last = await stored(documents), await stored(documents)
+        disk.silent = body_of(hurt)
+        fixity = Fixity(documents._parts, read_seconds=0.1)
+        assert [await fixity.look((ticket.document_id, 1), FoundBy.SCRUB) for ticket in (hurt, last)] == [True, False]
+        facts = [fact for fact in await told_by(documents) if isinstance(fact, DocumentDamaged)]
+        assert [(fact.meta.aggregate_id, fact.reason) for fact in facts] == [(hurt.document_id, "unreadable")]
+        assert disk.is_file(body_of(hurt))
+        disk.may_answer.set()
+        await documents.fixity.look((hurt.document_id, 1), FoundBy.SCRUB)
+        assert documents.find(hurt.document_id, 1) is not None
