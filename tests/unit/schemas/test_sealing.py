@@ -95,6 +95,21 @@ def test_attributes_of_any_writer_are_those_of_the_json_inside_the_seal(written:
         assert repr(found) == repr(said)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 30_000 + b"]" * 30_000,
+        b'{"a":' * 30_000 + b"1" + b"}" * 30_000,
+        b'{"attr_sha256":"\\ud800' + b"0" * 63 + b'"}',
+        b'{"attr_sha256":"' + b"A" * 64 + b'"}',
+    ],
+    ids=["lists in lists", "objects in objects", "half a character", "capital digits"],
+)
+def test_what_no_seal_can_be_is_a_broken_seal_and_nothing_worse(data: bytes) -> None:
+    with pytest.raises(SealBroken):
+        Attributes.from_sealed(data)
+
+
 def test_attributes_above_the_hard_limit_are_refused_by_the_name_of_the_largest_part() -> None:
     description = Description(custom={f"поле-{n}": "ё" * 500 for n in range(70)})
     with pytest.raises(TooLarge, match="shorten description"):
