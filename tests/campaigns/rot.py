@@ -1,0 +1,75 @@
+"""The campaign of rot: documents in a real element, every bit and byte of them damaged, and nothing bad served.
+
+Run as `python -m tests.campaigns.rot --documents 1000 --seed 7`.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+
+from tests.agents import a_plane
+from tests.campaigns import ledger
+from tests.campaigns.damage import rotted_on_disk
+from tests.campaigns.fire import commit, said
+from tests.campaigns.flips import Outcome, Tally, in_memory
+from tests.campaigns.papers import Stored, draw, second_version, store
+from tests.campaigns.rolled_back import told_by_the_log
+
+DOCUMENTS = 1000
+SECOND_VERSION_EVERY = 5
+TABLE = "Rot"
+
+
+async def on_disk(root: Path, stored: Sequence[Stored], seed: int) -> Tally:
+    """Damage real files, one after the other, and ask the agent for each over its HTTP interface."""
+    tally, chance = Tally(), random.Random(seed)  # noqa: S311 - a seed, not a secret
+    async with a_plane(root) as plane:
+        await told_by_the_log(plane, stored, tally)
+        more = [second_version(each, each.data[::-1] + b"2") for each in stored[::SECOND_VERSION_EVERY]]
+        await rotted_on_disk(plane, [*stored, *more], chance, tally)
+    return tally
+
+
+def silent(*_: object) -> NoReturn:
+    """Drop every line of the agent's log: damage is what it is about here."""
+    raise structlog.DropEvent
+
+
+def main() -> int:
+    """Run one campaign in a folder of its own."""
+    parser = argparse.ArgumentParser(description="every bit of stored documents")
+    parser.add_argument("--documents", type=int, default=DOCUMENTS)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    structlog.configure(processors=[silent])
+    under_test, began = commit(), time.monotonic()
+    said(f"seed {given.seed}, {given.documents} documents")
+    with tempfile.TemporaryDirectory(prefix="artstore-rot-") as scratch:
+        root = Path(scratch) / "element"
+        stored = asyncio.run(store(root, draw(given.seed, given.documents)))
+        said(f"{sum(len(each.attr) + len(each.data) for each in stored)} bytes stored")
+        tally = in_memory(stored, given.seed, given.processes)
+        said(f"in memory: {tally.tried} changes after {time.monotonic() - began:.0f} s")
+        tally.merge(asyncio.run(on_disk(root, stored, given.seed)))
+    for line in (*tally.lines(), *tally.examples):
+        said(line)
+    found, unnamed, missed = (tally.count(outcome) for outcome in Outcome)
+    said(f"{tally.tried} changes, {found} found, {unnamed} unnamed, {missed} missed, {time.monotonic() - began:.0f} s")
+    of_files = sum(count for (kind, _), count in tally.counts.items() if kind.startswith(("file", "log")))
+    if given.documents >= DOCUMENTS:
+        ledger.note(TABLE, under_test, given.seed, given.documents, tally.tried, of_files, found, unnamed, missed)
+    return 0 if tally.sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
