@@ -21,6 +21,11 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTION_OVERRIDES = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _JOINER = "\u200d"
+# Default_Ignorable_Code_Point of Unicode: some file systems compare names without them.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,15 @@ def _guard_ends(name: str) -> str:
     name = inner + "_" * (len(name) - len(inner))
     if not name:
         return "_"
-    # Some file systems ignore case, and a body may never have the name of its own attributes.
-    return f"_{name[1:]}" if name.casefold() == ATTR else name
+    return f"_{name[1:]}" if _may_be_taken_for_attr(name) else name
+
+
+def _may_be_taken_for_attr(name: str) -> bool:
+    """Tell whether some file system takes a name for that of the attributes, under which no body may ever lie.
+
+    There are those that tell neither cases nor normal forms apart, and pass over what nobody sees.
+    """
+    return _IGNORABLE.sub("", unicodedata.normalize("NFKC", name).casefold()) == ATTR
 
 
 def _split(name: str) -> tuple[str, str]:

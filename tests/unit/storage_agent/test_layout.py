@@ -93,6 +93,12 @@ def test_a_name_is_cut_on_a_character_border_and_keeps_its_extension() -> None:
         ("dots...", "dots___"),
         ("attr.json", "_ttr.json"),
         ("ATTR.JSON", "_TTR.JSON"),
+        ("attr.j\u200dson", "_ttr.j\u200dson"),
+        ("\ufeffAttr.json", "_Attr.json"),
+        ("attr.json\ufe0f", "_ttr.json\ufe0f"),
+        ("ａｔｔｒ.json", "_ｔｔｒ.json"),
+        ("attr.j\u017fon", "_ttr.j\u017fon"),
+        ("my.attr.json", "my.attr.json"),
     ],
 )
 def test_dangerous_characters_are_replaced_and_others_stay(filename: str, stored: str) -> None:
