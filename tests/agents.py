@@ -29,6 +29,7 @@ from storage_agent.access import Access
 from storage_agent.documents import Documents
 from storage_agent.downloads import Downloads
 from storage_agent.extractor import Extractor
+from storage_agent.files import Disk
 from storage_agent.inspection import Policy
 from storage_agent.layout import SUMS
 from storage_agent.opening import open_documents
@@ -129,11 +130,15 @@ class Plane:
 
 @contextlib.asynccontextmanager
 async def a_plane(
-    root: Path, *, mode: Literal["edit", "rw", "ro", "ar"] = "edit", settings: AgentSettings = SETTINGS
+    root: Path,
+    *,
+    mode: Literal["edit", "rw", "ro", "ar"] = "edit",
+    settings: AgentSettings = SETTINGS,
+    disk: Disk | None = None,
 ) -> AsyncIterator[Plane]:
     """Open an element in `root` behind its application."""
     clock, metrics = ManualClock(NOW), Metrics()
-    async with open_documents(root, settings.model_copy(update={"mode": mode}), clock) as documents:
+    async with open_documents(root, settings.model_copy(update={"mode": mode}), clock, disk) as documents:
         access = Access(a_ring, documents.identity.element_id, clock, ISSUER, SECRET)
         texts = Texts(documents, root, clock, metrics)
         app = agent_app(

@@ -39,13 +39,17 @@ Kind = TypeVar("Kind", bound=Message)
 
 @dataclass
 class Agent:
-    """One agent's home, its process, and a client. `tmpfs_bytes`: its element lies in memory and has no more room."""
+    """One agent's home, its process, and a client.
+
+    `tmpfs_bytes`: its element lies in memory and has no more room. `under`: a command that runs it and has its pid.
+    """
 
     home: Path
     kafka: KafkaSettings
     port: int = field(default_factory=lambda: free_ports(1)[0])
     process: subprocess.Popen[bytes] | None = None
     tmpfs_bytes: int = 0
+    under: tuple[str, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -82,7 +86,7 @@ class Agent:
         self.home.mkdir(exist_ok=True)
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-                [*self._mounted(), sys.executable, "-m", "infra.cli.programs", "agent"],
+                [*self.under, *self._mounted(), sys.executable, "-m", "infra.cli.programs", "agent"],
                 cwd=ROOT,
                 env={**kept, **own, **extra},
                 stdout=log,
