@@ -15,20 +15,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tests.benchmarks import bodies, seaweed, views, whole_path
+from tests.benchmarks import bodies, ingest, raw_programs, recovery, seaweed, views, whole_path
+from tests.benchmarks.aims import AIMS, Reached, reached
 from tests.benchmarks.figures import Line, Measured, as_json, lines_of, table
-from tests.benchmarks.ground import Ground, Sizes, touch_memory
+from tests.benchmarks.ground import Alone, Ground, Sizes, touch_memory
 from tests.benchmarks.path import sign_in
 from tests.stacks import running_stack
 
 Case = Callable[[Ground], Awaitable[list[Measured]]]
+AloneCase = Callable[[Alone], Awaitable[list[Measured]]]
 DEFAULT_OUTPUT = Path(".artstore/benchmarks.json")
 
 
@@ -51,14 +54,22 @@ def last_cases() -> dict[str, Case]:
     return {"search": views.search, "rebuild": views.rebuilt}
 
 
+def alone_cases() -> dict[str, AloneCase]:
+    """Return the cases of one program alone: they run first, while no stack does."""
+    return {
+        "ingest-4": partial(ingest.small_ingest, kib=4),
+        "ingest-64": partial(ingest.small_ingest, kib=64),
+        "recovery": recovery.recovery,
+    }
+
+
 def tell(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
 async def measure(ground: Ground, rounds: int, only: str, found: list[Measured]) -> None:
     """Run the rounds, and add to `found` what they measured as soon as it is known."""
-    first = {name: case for name, case in cases().items() if re.search(only, name)}
-    last = {name: case for name, case in last_cases().items() if re.search(only, name)}
+    first, last = _chosen(cases(), only), _chosen(last_cases(), only)
     for number in range(rounds):
         await _round(ground, first, f"round {number + 1}", found)
     if last:
@@ -75,6 +86,23 @@ async def _round(ground: Ground, chosen: dict[str, Case], name: str, found: list
         begun = time.monotonic()
         found += await chosen[case](fresh)
         tell(f"{name}: {case}, {time.monotonic() - begun:.1f} s")
+
+
+async def measure_alone(ground: Alone, rounds: int, only: str, found: list[Measured]) -> None:
+    """Run the rounds of the cases that need no stack."""
+    chosen = _chosen(alone_cases(), only)
+    for number in range(rounds):
+        for case in random.sample(sorted(chosen), len(chosen)):
+            begun = time.monotonic()
+            found += await chosen[case](ground)
+            tell(f"round {number + 1}: {case}, {time.monotonic() - begun:.1f} s")
+
+
+Kind = TypeVar("Kind")
+
+
+def _chosen(named: Mapping[str, Kind], only: str) -> dict[str, Kind]:
+    return {name: case for name, case in named.items() if re.search(only, name)}
 
 
 def machine() -> dict[str, Any]:
@@ -100,31 +128,52 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write(path: Path, about: dict[str, Any], lines: Sequence[Line]) -> None:
+def write(path: Path, about: dict[str, Any], lines: Sequence[Line], aims: Sequence[Reached] = ()) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**about, "lines": as_json(lines)}, ensure_ascii=False, indent=1)
+    told = {**about, "lines": as_json(lines), "aims": [each.as_json() for each in aims]}
+    text = json.dumps(told, ensure_ascii=False, indent=1)
     path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Start a stack of its own, measure, print, write, stop."""
+    """Start what is needed, measure, print, write, stop."""
     asked = {name: getattr(arguments, name) for name in ("rounds", "only", "seaweedfs")}
     about: dict[str, Any] = {**asked, "machine": machine(), "sizes": vars(arguments.sizes)}
     found: list[Measured] = []
     try:
         with tempfile.TemporaryDirectory(prefix="artstore-benchmarks-", dir=arguments.folder) as folder:
-            weed = seaweed.install(Path(folder) / "seaweedfs") if arguments.seaweedfs else None
-            with running_stack(Path(folder) / "home", ARTSTORE_STACK__QUICK_JVM="false") as stack:
-                visitor = asyncio.run(sign_in(stack))
-                ground = Ground(stack, visitor, Path(folder), arguments.sizes, weed)
-                asyncio.run(measure(ground, arguments.rounds, arguments.only, found))
+            _all(Path(folder), arguments, found)
     finally:
         # What was measured before a run was ended early is measured all the same.
         about["machine"]["load_after"] = os.getloadavg()
         lines = lines_of(found)
-        sys.stdout.write(f"{table(lines)}\n")
-        write(arguments.output, about, lines)
+        aims = reached(lines, AIMS)
+        sys.stdout.write("\n".join([table(lines), *map(str, aims), ""]))
+        write(arguments.output, about, lines, aims)
         tell(f"written to {arguments.output}")
+
+
+def _all(folder: Path, arguments: argparse.Namespace, found: list[Measured]) -> None:
+    weed = seaweed.install(folder / "seaweedfs") if arguments.seaweedfs else None
+    if _chosen(alone_cases(), arguments.only):
+        with _alone(folder, arguments.sizes, weed) as alone:
+            asyncio.run(measure_alone(alone, arguments.rounds, arguments.only, found))
+    if _chosen({**cases(), **last_cases()}, arguments.only):
+        with running_stack(folder / "home", ARTSTORE_STACK__QUICK_JVM="false") as stack:
+            ground = Ground(stack, asyncio.run(sign_in(stack)), folder, arguments.sizes, weed)
+            asyncio.run(measure(ground, arguments.rounds, arguments.only, found))
+
+
+@contextmanager
+def _alone(folder: Path, sizes: Sizes, weed: Path | None) -> Iterator[Alone]:
+    """Compile the raw programs and start a log, and nothing else."""
+    programs = raw_programs.compiled(folder / "raw")
+    if programs is None:
+        tell("SKIPPED ingest and recovery: no C compiler for the load generator and the raw programs")
+    server = {"ARTSTORE_STACK__QUICK_JVM": "false", "ARTSTORE_STACK__SERVICES": "kafka"}
+    with running_stack(folder / "log", **server) as log:
+        kafka_pid = int(log.status()["kafka"]["pid"])
+        yield Alone(folder, sizes, programs, log.settings.kafka, kafka_pid, weed)
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.runtime.settings_sections import KafkaSettings
 from tests.benchmarks.figures import Measured
 from tests.benchmarks.path import Visitor
 from tests.benchmarks.processors import Reading
@@ -18,6 +19,7 @@ from tests.stacks import Stack, free_ports
 
 MIB = 1024 * 1024
 START_SECONDS = 20.0
+INSTALL_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,24 @@ class Sizes:
     searches: int = 60
     empties: int = 2000
     touched_mib: int = 1024
+    ingested: int = 6000
+    """Bodies of 4 KiB that are put at one agent alone."""
+    ingested_larger: int = 1500
+    """Bodies of 64 KiB."""
 
 
 SMALLEST = Sizes(
-    documents=1, stream=2, small_puts=4, large_mib=1, gets=4, corpus=50, searches=2, empties=4, touched_mib=1
+    documents=1,
+    stream=2,
+    small_puts=4,
+    large_mib=1,
+    gets=4,
+    corpus=50,
+    searches=2,
+    empties=4,
+    touched_mib=1,
+    ingested=70,
+    ingested_larger=8,
 )
 
 
@@ -57,6 +73,19 @@ class Ground:
         return {name: int(row["pid"]) for name, row in self.stack.status().items() if row.get("pid")}
 
 
+@dataclass(frozen=True)
+class Alone:
+    """What cases of one program alone stand on: no stack runs, at most a log."""
+
+    folder: Path
+    sizes: Sizes
+    programs: Path | None
+    """The raw programs; None when no compiler was to be had."""
+    kafka: KafkaSettings | None = None
+    kafka_pid: int | None = None
+    weed: Path | None = None
+
+
 Work = Callable[[], Awaitable[Mapping[str, float]]]
 
 
@@ -67,6 +96,16 @@ async def timed(case: str, who: str, servers: Mapping[str, int], work: Work) -> 
     values = await work()
     after = await asyncio.to_thread(Reading.of, roots)
     return Measured(case, who, values, after.since(before))
+
+
+def installed(folder: Path, package: str) -> Path:
+    """Install a package into a virtual environment of its own, for this run; return the folder of its programs."""
+    for command in (
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(folder / "bin" / "pip"), "install", "-q", "--only-binary", ":all:", package],
+    ):
+        subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
+    return folder / "bin"
 
 
 def touch_memory(mib: int) -> None:

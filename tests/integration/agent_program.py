@@ -50,6 +50,7 @@ class Agent:
     process: subprocess.Popen[bytes] | None = None
     tmpfs_bytes: int = 0
     under: tuple[str, ...] = ()
+    look_seconds: float = 0.1
 
     @property
     def root(self) -> Path:
@@ -165,19 +166,22 @@ class Agent:
                 with contextlib.suppress(httpx2.HTTPError):
                     if (await client.get(f"{self.url}/health/ready")).status_code == 200:
                         return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(self.look_seconds)
 
 
 @contextlib.asynccontextmanager
-async def an_agent(home: Path, kafka: KafkaSettings, tmpfs_bytes: int = 0, **extra: str) -> AsyncIterator[Agent]:
-    """Prepare the log, start an agent with more variables if given, and end it whatever happened.
+async def an_agent(
+    home: Path, kafka: KafkaSettings, tmpfs_bytes: int = 0, *, log_is_there: bool = True, **extra: str
+) -> AsyncIterator[Agent]:
+    """Prepare the log unless it is away, start an agent with more variables if given, and end it whatever happened.
 
     The agent believes the test's key from the set that its last run would have kept: on the log, which all tests of
     a session share, no gateway could open it.
     """
     ensure_installation(home / "keys")
     write_json_atomic(home / "run" / "keys-hot.json", stored(a_ring()))
-    await apply_topics(kafka)
+    if log_is_there:
+        await apply_topics(kafka)
     agent = Agent(home, kafka, tmpfs_bytes=tmpfs_bytes)
     await agent.start(**extra)
     try:

@@ -1,0 +1,83 @@
+"""The load generator: requests made ready in a file, sent by a C program of its own, its answers read back."""
+
+import asyncio
+import os
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+LOAD_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """Who sends, by way of files in `folder`, and where to: a port of this machine, over so many kept connections."""
+
+    generator: Path
+    folder: Path
+    port: int
+    connections: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came back. `statuses` in the order of the plan, 0 where no answer came; `times` in seconds, answers only.
+
+    `seconds` from the first request to the last answer, which came at `ended_at` on the loop's clock; `cpu_seconds` of
+    the generator.
+    """
+
+    statuses: Sequence[int]
+    times: Sequence[float]
+    seconds: float
+    ended_at: float
+    cpu_seconds: float
+
+    @property
+    def acknowledged(self) -> list[int]:
+        """Return the numbers of the requests that were answered 200 or 201."""
+        return [number for number, status in enumerate(self.statuses) if status in {200, 201}]
+
+
+def a_put(port: int, path: str, body: bytes, headers: str = "") -> bytes:
+    """Return the bytes of a PUT; each line of `headers` ends with CR LF."""
+    head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    return head.encode("latin-1") + body
+
+
+def _unasked() -> None:
+    """Nobody wants to know."""
+
+
+async def load(target: Target, requests: Sequence[bytes], half: Callable[[], None] = _unasked) -> Answers:
+    """Send all requests; `half` is called when half of the answers are there."""
+    plan, told = target.folder / f"{uuid4().hex}.plan", target.folder / f"{uuid4().hex}.answers"
+    await asyncio.to_thread(_write, plan, requests)
+    words = (str(target.generator), str(target.port), str(target.connections), str(plan), str(told))
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    before = os.times()
+    async with asyncio.timeout(LOAD_SECONDS):
+        while (line := (await process.stdout.readline()).decode().strip()) == "half":
+            half()
+        ended_at = asyncio.get_running_loop().time()
+        assert await process.wait() == 0, f"the load generator ended with {process.returncode}"
+    after = os.times()
+    rows = [text.split() for text in (await asyncio.to_thread(told.read_text)).splitlines()]
+    return Answers(
+        statuses=[int(status) for status, _ in rows],
+        times=[int(microseconds) / 1e6 for status, microseconds in rows if status != "0"],
+        seconds=float(line),
+        ended_at=ended_at,
+        # No other child of this process ends meanwhile.
+        cpu_seconds=after.children_user + after.children_system - before.children_user - before.children_system,
+    )
+
+
+def _write(plan: Path, requests: Sequence[bytes]) -> None:
+    with plan.open("wb") as file:
+        for request in requests:
+            file.write(struct.pack("=I", len(request)))
+            file.write(request)
