@@ -13,11 +13,18 @@ from schemas.errors import SealBroken
 
 ZEROS = "0" * 64
 _DIGITS = re.compile("[0-9a-f]{64}")
+INTEGER_END = 2**53
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
-    """Return the RFC 8785 form of `value`, UTF-8; ValueError for integers beyond 2^53 and non-finite floats."""
-    return rfc8785.dumps(dict(value))
+    """Return the RFC 8785 form of `value`, UTF-8; ValueError for what has none.
+
+    That is: integers beyond 2^53, non-finite floats, halves of surrogate pairs.
+    """
+    plain = dict(value)
+    # For values without the hard parts of RFC 8785 the encoder in C writes the same bytes, many times faster.
+    return _ENCODE(plain).encode() if _is_easy(plain) else rfc8785.dumps(plain)
 
 
 def seal(value: Mapping[str, Any], field: str) -> bytes:
@@ -62,6 +69,18 @@ def parsed(data: str | bytes) -> Any:  # noqa: ANN401 - JSON is any of its types
     except ValueError:
         # The quick parser is stricter: what it refuses may still be JSON.
         return json.loads(data)
+
+
+def _is_easy(value: object) -> bool:
+    """Tell whether `value` has no numbers but small integers, and no names beyond ASCII.
+
+    Other numbers have ECMAScript's own form, and other names are ordered by their UTF-16 units.
+    """
+    if isinstance(value, dict):
+        return all(type(name) is str and name.isascii() and _is_easy(item) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_easy, value))
+    return value is None or type(value) in {str, bool} or (type(value) is int and abs(value) < INTEGER_END)
 
 
 def _place(field: str, digits: str) -> bytes:

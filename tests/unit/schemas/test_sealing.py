@@ -2,17 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+import rfc8785
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.attributes import SEAL_FIELD, Attributes
 from schemas.errors import SealBroken, TooLarge
 from schemas.requests import Description
-from schemas.sealing import seal, unseal
+from schemas.sealing import canonical, seal, unseal
 from tests.builders import an_attributes, an_upload_request
 
 SAFE = 2**53 - 1
@@ -27,6 +29,27 @@ JSON_VALUES = st.recursive(
 @given(st.dictionaries(KEYS.filter(lambda key: key != "seal"), JSON_VALUES))
 def test_what_is_sealed_is_unsealed(value: dict[str, Any]) -> None:
     assert unseal(seal(value, "seal"), "seal") == value
+
+
+TEXTS = st.text(max_size=3) | st.sampled_from(["\ud800", '\x00\x1f\x7f"\\/', "\u2028", "\ue000\U00010000"])
+ANY_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(SAFE - 1, SAFE + 2) | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@example({"\ue000": 1, "\U00010000": 2})
+@example({"a": -(2**53), "b": 1.0})
+@given(st.dictionaries(TEXTS, ANY_VALUES, max_size=3))
+def test_the_quick_encoder_writes_what_the_careful_one_does_or_refuses_as_it_does(value: dict[str, Any]) -> None:
+    def tried(encode: Callable[[dict[str, Any]], bytes]) -> bytes | None:
+        try:
+            return encode(value)
+        except ValueError:
+            return None
+
+    assert tried(canonical) == tried(rfc8785.dumps)
 
 
 def test_a_seal_is_checked_without_knowing_the_canonical_form() -> None:
