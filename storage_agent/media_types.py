@@ -1,5 +1,6 @@
 """Media types from content: signatures for binary files, own rules for text, hints only among what fits. Pure."""
 
+import functools
 import json
 import mimetypes
 import re
@@ -78,8 +79,12 @@ def suffix_type(filename: str) -> str | None:
     """Return the type that the name's suffix stands for in the built-in tables, or None."""
     dot = filename.rfind(".")
     suffix = filename[dot:].lower() if dot >= 0 else ""
-    known = mimetypes.MimeTypes(filenames=()).types_map[True]
-    return TEXT_SUFFIXES.get(suffix) or OFFICE_SUFFIXES.get(suffix) or known.get(suffix)
+    return TEXT_SUFFIXES.get(suffix) or OFFICE_SUFFIXES.get(suffix) or _built_in_suffixes().get(suffix)
+
+
+@functools.cache
+def _built_in_suffixes() -> dict[str, str]:
+    return mimetypes.MimeTypes(filenames=()).types_map[True]
 
 
 def _text_type(head: bytes, hints: tuple[str, ...], *, cut: bool) -> str:
@@ -142,6 +147,8 @@ def _binary_type(head: bytes, hints: tuple[str, ...]) -> str:
 
 def _signatures(head: bytes) -> list[tuple[str, int]]:
     """Return (media type, length of the signature) of all that fit, longest first, then by name."""
+    if not _may_be_signed(head):
+        return []
     try:
         matches = puremagic.magic_string(head)
     except puremagic.PureError:
@@ -152,6 +159,19 @@ def _signatures(head: bytes) -> list[tuple[str, int]]:
         if match.mime_type and match.offset >= 0 and len(match.byte_match) >= SIGNATURE_BYTES_MIN
     }
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _may_be_signed(head: bytes) -> bool:
+    """Tell whether any signature at all can fit: much content has none, and the library tries its long list in turn."""
+    return any(head[begin:end] in signatures for begin, end, signatures in _signatures_by_place())
+
+
+@functools.cache
+def _signatures_by_place() -> list[tuple[int, int, frozenset[bytes]]]:
+    places: dict[tuple[int, int], set[bytes]] = {}
+    for row in puremagic.magic_header_array:
+        places.setdefault((row.offset, row.offset + len(row.byte_match)), set()).add(row.byte_match)
+    return [(begin, end, frozenset(signatures)) for (begin, end), signatures in places.items()]
 
 
 def _is_textual(hint: str) -> bool:

@@ -5,11 +5,13 @@ import json
 import struct
 import zipfile
 
+import puremagic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from schemas.errors import ConfigurationInvalid, TypeRefused
+from storage_agent import media_types
 from storage_agent.inspection import HEAD_BYTES, Policy, inspect
 
 ALL = Policy.of(("elf", "pe", "mach-o", "script"))
@@ -150,3 +152,11 @@ def test_short_json_lists_are_known_by_their_form(value: object) -> None:
     if isinstance(value, list):
         head = json.dumps(value).encode()
         assert len(head) >= HEAD_BYTES or inspect(head, None, "a", ALL).media_type == "application/json"
+
+
+def test_the_first_look_at_content_hides_no_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = [bytes(row.offset) + row.byte_match + b"\x00\xff" for row in puremagic.magic_header_array[::7]]
+    quick = [inspect(head, None, "x", NONE).media_type for head in heads]
+    monkeypatch.setattr(media_types, "_may_be_signed", lambda _: True)
+    assert [inspect(head, None, "x", NONE).media_type for head in heads] == quick
+    assert len(set(quick)) > len(heads) / 10
