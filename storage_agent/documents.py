@@ -225,7 +225,7 @@ class Documents:
             self.outbox.wake()
 
     async def _find(self, document_id: str, version: int) -> StoredDocument | None:
-        return await self._parts.gate.call(self._holdings.find, document_id, version)
+        return await self._parts.gate.look(self._holdings.find, document_id, version)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run `work` so that a caller who goes away (a broken connection, a stop) does not leave it half done."""

@@ -2,16 +2,21 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
-from schemas.errors import Busy, DiskFailed, InsufficientStorage
+from schemas.errors import ArtStoreError, Busy, DiskFailed, InsufficientStorage, Stopping
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 DISK_SECONDS = 60.0
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+LOOKS_AT_ONCE = 64
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -19,6 +24,12 @@ def raise_if_exhausted(error: OSError) -> None:
     """Raise the error when it is this process that ran out of handles; any other is what a drive says of one file."""
     if error.errno in EXHAUSTED:
         raise error
+
+
+@dataclass(eq=False)
+class _Look:
+    question: Callable[[], Any]
+    answer: asyncio.Future[Any]
 
 
 class DiskGate:
@@ -32,15 +43,49 @@ class DiskGate:
         self._seconds = seconds
         self._failure: DiskFailed | None = None
         self._failed = asyncio.Event()
+        self._looks: deque[_Look] = deque()
+        self._looking: asyncio.Task[None] | None = None
 
     async def call(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
         """Run `work` in a thread; InsufficientStorage when full, Busy when out of handles, else DiskFailed, finally."""
         self.require_working()
-        try:
+        with self._translated():
             async with asyncio.timeout(self._seconds):
                 return await asyncio.to_thread(work, *args, **kwargs)
+
+    async def look(
+        self, question: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Run a short `question`; errors as in `call`.
+
+        The questions of many callers are asked in one thread, in order, one behind another: a change of threads costs
+        more than most of them.
+        """
+        self.require_working()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._looks.append(_Look(partial(question, *args, **kwargs), answer))
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="looks")
+        with self._translated():
+            return await answer
+
+    async def _look(self) -> None:
+        while self._looks:
+            batch = [self._looks.popleft() for _ in range(min(len(self._looks), LOOKS_AT_ONCE))]
+            outcomes: Sequence[object] = [Stopping()] * len(batch)
+            try:
+                outcomes = await self.call(_asked, batch)
+            except ArtStoreError as error:
+                outcomes = [error] * len(batch)
+            finally:
+                _answer(batch, outcomes)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError as error:
             raise self.fail(f"The disk did not answer for {self._seconds:g} seconds.") from error
         except DiskFailed as error:
@@ -72,3 +117,24 @@ class DiskGate:
         """Wait until the disk fails, then raise DiskFailed; the task that ends the process."""
         await self._failed.wait()
         self.require_working()
+
+
+def _asked(looks: Sequence[_Look]) -> list[object]:
+    """Return the answer to each question, or the error that it ended with."""
+    outcomes: list[object] = []
+    for look in looks:
+        try:
+            outcomes.append(look.question())
+        except Exception as error:  # noqa: BLE001 - it is raised where the question came from
+            outcomes.append(error)
+    return outcomes
+
+
+def _answer(looks: Sequence[_Look], outcomes: Sequence[object]) -> None:
+    for look, outcome in zip(looks, outcomes, strict=True):
+        if look.answer.done():
+            continue
+        if isinstance(outcome, Exception):
+            look.answer.set_exception(outcome)
+        else:
+            look.answer.set_result(outcome)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -39,13 +40,13 @@ class Staged:
 class StagingFile:
     """The body of one PUT. Chunks are gathered, so that the disk sees few, large writes, and of a small body none."""
 
-    def __init__(self, ticket: UploadTicket, path: Path | None, handle: int | None, stagings: "Stagings") -> None:
+    def __init__(self, ticket: UploadTicket, path: Path | None, stagings: "Stagings") -> None:
         self.ticket = ticket
         self.path = path
         self.received = 0
         self.last_byte_at = stagings.clock.monotonic()
         self._stagings = stagings
-        self._handle: int | None = handle
+        self._handle: int | None = None
         self._written = 0
         self._synced = 0
         self._buffer = bytearray()
@@ -57,6 +58,11 @@ class StagingFile:
         self._closed = False
         self._revoked = False
         self._taken = False
+
+    def create(self) -> None:
+        """Make the file, when there is one; blocks."""
+        if self.path is not None:
+            self._handle = self._stagings.disk.create(self.path)
 
     async def write(self, chunk: bytes) -> None:
         """Take more bytes; SizeMismatch beyond the ticket's size, UploadAbandonedError once it was given up.
@@ -169,8 +175,6 @@ class Stagings:
         self._reserve = reserve
         self._folder = folder
         self._open: list[StagingFile] = []
-        # Room is looked for and promised in one step; two takers of the reserve would trip over each other's file.
-        self._opening = asyncio.Lock()
 
     async def open(self, ticket: UploadTicket) -> StagingFile:
         """Begin one PUT and promise it its room; InsufficientStorage, Malformed for a strange ticket id."""
@@ -179,11 +183,14 @@ class Stagings:
             raise Malformed(msg)
         name = f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
         path = None if ticket.size <= SMALL_BYTES else self._folder / name
-        async with self._opening:
-            promised = sum(file.promised for file in self._open)
-            handle = await self.gate.call(self._create, path, ticket.size, promised)
-            file = StagingFile(ticket, path, handle, self)
-            self._open.append(file)
+        file = StagingFile(ticket, path, self)
+        self._open.append(file)
+        try:
+            # Looks are asked one behind another: two takers of the reserve would trip over each other's file.
+            await self.gate.look(self._begin, file)
+        except BaseException:
+            self.forget(file)
+            raise
         return file
 
     def arriving(self, ticket_id: str) -> int | None:
@@ -218,12 +225,14 @@ class Stagings:
         if file in self._open:
             self._open.remove(file)
 
-    def _create(self, path: Path | None, size: int, promised: int) -> int | None:
+    def _begin(self, file: StagingFile) -> None:
         self._reserve.take()
-        if self.disk.free_bytes(self._folder) < size + self._reserve.owed() + promised:
-            msg = f"The element has no room for {size} bytes beside what is promised to other uploads."
+        earlier = itertools.takewhile(lambda other: other is not file, tuple(self._open))
+        promised = sum(other.promised for other in earlier)
+        if self.disk.free_bytes(self._folder) < file.ticket.size + self._reserve.owed() + promised:
+            msg = f"The element has no room for {file.ticket.size} bytes beside what is promised to other uploads."
             raise InsufficientStorage(msg)
-        return None if path is None else self.disk.create(path)
+        file.create()
 
     def _of(self, ticket_id: str, wanted: Callable[[StagingFile], bool]) -> list[StagingFile]:
         return [file for file in self._open if file.ticket.ticket_id == ticket_id and wanted(file)]

@@ -1,13 +1,16 @@
 """The way to the disk: a deadline, errors by their kind, and a failure that is final."""
 
+import asyncio
 import errno
+import itertools
 import os
+import threading
 import time
 
 import pytest
 
 from schemas.errors import ArtStoreError, Busy, DiskFailed, InsufficientStorage
-from storage_agent.gate import DiskGate
+from storage_agent.gate import LOOKS_AT_ONCE, DiskGate
 
 
 def failing(error: int) -> None:
@@ -44,4 +47,47 @@ async def test_a_disk_that_does_not_answer_has_failed() -> None:
     gate = DiskGate(seconds=0.05)
     with pytest.raises(DiskFailed, match="did not answer"):
         await gate.call(time.sleep, 0.3)
+    assert gate.failure() is not None
+
+
+async def test_questions_of_many_are_asked_in_order_in_few_threads_and_each_gets_its_own_answer() -> None:
+    gate, asked = DiskGate(), list[tuple[int, int]]()
+
+    def question(number: int) -> int:
+        asked.append((number, threading.get_ident()))
+        if number == 3:
+            failing(errno.ENOSPC)
+        return number * number
+
+    answers = await asyncio.gather(*(gate.look(question, number) for number in range(100)), return_exceptions=True)
+    assert [number for number, _ in asked] == list(range(100))
+    assert isinstance(answers[3], InsufficientStorage)
+    assert [answer for answer in answers if not isinstance(answer, BaseException)] == [
+        n * n for n in range(100) if n != 3
+    ]
+    changes = sum(before != after for (_, before), (_, after) in itertools.pairwise(asked))
+    assert changes < len(asked) / LOOKS_AT_ONCE
+    assert threading.get_ident() not in {thread for _, thread in asked}
+
+
+async def test_a_question_that_fails_closes_the_gate_for_those_who_ask_later() -> None:
+    gate = DiskGate()
+    first, second = await asyncio.gather(gate.look(failing, errno.EIO), gate.look(pow, 2, 2), return_exceptions=True)
+    assert (type(first), second) == (DiskFailed, 4)
+    with pytest.raises(DiskFailed):
+        await gate.look(pow, 2, 2)
+
+
+async def test_who_goes_away_leaves_the_questions_of_others_alone() -> None:
+    gate = DiskGate()
+    gone, stays = asyncio.create_task(gate.look(time.sleep, 0.05)), asyncio.create_task(gate.look(pow, 2, 3))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    assert await stays == 8
+
+
+async def test_a_question_that_the_disk_does_not_answer_has_failed_for_all_who_wait() -> None:
+    gate = DiskGate(seconds=0.05)
+    asked = (gate.look(time.sleep, 0.3), gate.look(pow, 2, 2))
+    assert {type(outcome) for outcome in await asyncio.gather(*asked, return_exceptions=True)} == {DiskFailed}
     assert gate.failure() is not None
