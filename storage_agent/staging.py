@@ -185,12 +185,14 @@ class Stagings:
         path = None if ticket.size <= SMALL_BYTES else self._folder / name
         file = StagingFile(ticket, path, self)
         self._open.append(file)
+        has_room = False
         try:
             # Looks are asked one behind another: two takers of the reserve would trip over each other's file.
             await self.gate.look(self._begin, file)
-        except BaseException:
-            self.forget(file)
-            raise
+            has_room = True
+        finally:
+            if not has_room:
+                self.forget(file)
         return file
 
     def arriving(self, ticket_id: str) -> int | None:

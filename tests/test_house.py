@@ -20,7 +20,12 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
 BANNED_NAMES = {"utils", "core", "common", "helpers", "manager", "base", "misc"}
 # The one place of each process that may catch everything: its supervisor, and Faust's one guarded handler.
-BROAD_EXCEPT_ALLOWED = {"infra/runtime/lifecycle.py", "stream_processors/runtime/guard.py"}
+# The two supervisors; and the gate hands whatever a question to the disk ended with to who asked it.
+BROAD_EXCEPT_ALLOWED = {
+    "infra/runtime/lifecycle.py",
+    "stream_processors/runtime/guard.py",
+    "storage_agent/gate.py",
+}
 # Programs that are started by name rather than imported.
 ENTRY_POINTS = {
     "infra.cli.app",

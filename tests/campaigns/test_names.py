@@ -51,7 +51,7 @@ async def test_a_name_with_half_a_character_is_refused_when_announced_and_at_the
             bearer = genuine.text(claims={"ticket": {**genuine.claims["ticket"], "filename": name}})
             answer = await plane.put(ticket, b"1", bearer=bearer)
             assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
-        assert plane.leftovers() == []
+        assert await plane.leftovers() == []
         assert (await plane.put(ticket, b"1", bearer=genuine.text())).status_code == 200
 
 
