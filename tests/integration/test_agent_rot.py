@@ -42,13 +42,17 @@ async def test_rotten_documents_are_never_given_are_told_and_are_given_again_whe
         (small, body), (large, large_body) = await stored(agent, SMALL), await stored(agent, LARGE)
         rot(body)
         rot(large_body)
-        assert await status_of(agent, small) == 500
         with pytest.raises(httpx2.RemoteProtocolError):
             await agent.get(agent.content_url(large))
+        assert await status_of(agent, small) == 500
+        found_by = set()
         for ticket, data in ((small, SMALL), (large, LARGE)):
             fact, _ = await agent.await_told(DocumentDamaged, about(ticket))
-            assert (fact.reason, fact.found_by, fact.size) == ("digest", "read", len(data))
+            assert (fact.reason, fact.size) == ("digest", len(data))
             assert (agent.root / "quarantine" / fact.quarantined[0]).stat().st_size == len(data)
+            found_by.add(fact.found_by)
+        # The other one may have been found because it lies beside the first.
+        assert "read" in found_by
         await agent.await_told(ElementStatus, lambda status: status.damaged == 2)
         agent.end(signal.SIGKILL)
         await agent.start()
