@@ -34,14 +34,24 @@ class Hours:
         try:
             return self.disk.names(self.root / hour)
         except OSError as error:
-            raise_if_exhausted(error)
-            self.unreadable[hour] = error.strerror or str(error)
+            self._note(hour, error)
             return []
 
     def _numbered(self, folder: str, digits: int = 2) -> list[str]:
         found = [name for name in self.names(folder) if len(name) == digits and name.isascii() and name.isdigit()]
         paths = [f"{folder}/{name}".lstrip("/") for name in found]
-        return [path for path in paths if self.disk.is_directory(self.root / path)]
+        return [path for path in paths if self._is_folder(path)]
+
+    def _is_folder(self, path: str) -> bool:
+        try:
+            return self.disk.is_directory(self.root / path)
+        except OSError as error:
+            self._note(path, error)
+            return False
+
+    def _note(self, folder: str, error: OSError) -> None:
+        raise_if_exhausted(error)
+        self.unreadable[folder] = error.strerror or str(error)
 
 
 def beside(hours: Sequence[str], hour: str) -> list[str]:

@@ -71,6 +71,11 @@ class SickDisk(MemoryDisk):
             raise OSError(errno.EIO, "Input/output error", str(path))
         return super().names(path)
 
+    def is_directory(self, path: Path) -> bool:
+        if path in self.bad and super().is_directory(path.parent):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return super().is_directory(path)
+
     def open_to_read(self, path: Path) -> int:
         handle = super().open_to_read(path)
         if path in self.bad:

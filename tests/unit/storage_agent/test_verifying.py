@@ -9,7 +9,9 @@ import pytest
 from schemas.errors import ConfigurationInvalid
 from storage_agent.files import LocalDisk
 from storage_agent.verifying import Verdict, verify
-from tests.elements import a_scrub, a_ticket_for, an_element, put
+from tests import rotting
+from tests.elements import ROOT, a_scrub, a_ticket_for, an_element, put
+from tests.rotting import SickDisk
 from tests.taking import files_of, forget_what_followed
 
 DATA = b"the bytes of a document"
@@ -180,3 +182,16 @@ async def test_a_link_and_a_pipe_are_faults_and_keep_nobody_waiting(tmp_path: Pa
 def test_a_folder_that_is_no_element_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalid, match="is not the root"):
         verify(LocalDisk(), tmp_path)
+
+
+async def test_a_folder_that_the_drive_does_not_list_is_a_fault_and_the_rest_is_verified() -> None:
+    disk = SickDisk()
+    async with an_element(disk) as documents:
+        far, _ = await rotting.stored(documents, hours_ago=30), await rotting.stored(documents)
+    day = rotting.body_of(far).parent.parent
+    for bad in (day, rotting.body_of(far).parent, ROOT):
+        disk.bad = {bad}
+        verdict = verify(disk, ROOT)
+        path = bad.relative_to(ROOT).as_posix()
+        assert verdict.faults == [(path, "The folder cannot be read: Input/output error.")]
+        assert verdict.documents == (0 if bad == ROOT else 1)
