@@ -10,6 +10,7 @@ from pathlib import Path
 from projections.documents import fold as documents
 from projections.elements import fold as elements
 from projections.tables import Row
+from projections.texts.derived import text_beside
 from schemas.errors import ConfigurationInvalid, SealBroken
 from schemas.fixity import misplacement
 
@@ -47,10 +48,11 @@ def roots_in(home: Path, given: Sequence[Path] = ()) -> tuple[Path, ...]:
     return roots
 
 
-def scan(roots: Iterable[Path], number: int = 0, of: int = 1) -> Iterator[Found]:
+def scan(roots: Iterable[Path], number: int = 0, of: int = 1, *, texts: bool = False) -> Iterator[Found]:
     """Read every sealed file below the roots, each as its rows or as broken, element by element, hour by hour.
 
     Where several read the same roots at once, each reads the files that fall to its `number`, from 0 on, `of` all.
+    With `texts` a document whose text lies there has a row for that too.
     """
     for root in roots:
         if number == 0:
@@ -58,7 +60,8 @@ def scan(roots: Iterable[Path], number: int = 0, of: int = 1) -> Iterator[Found]
         for path, hour in _attributes(root):
             # By the name, not by its place in the list: files come and go while it is read.
             if zlib.crc32(path.name.encode()) % of == number:
-                yield _document(path, hour)
+                found = _document(path, hour)
+                yield _with_text(root, found) if texts else found
 
 
 def count_files(roots: Iterable[Path]) -> int:
@@ -79,6 +82,13 @@ def _element(path: Path) -> Found:
         return (elements.fold(path.read_bytes()),)
     except (SealBroken, OSError) as error:
         return Broken(path, _reason(error))
+
+
+def _with_text(root: Path, found: Found) -> Found:
+    if isinstance(found, Broken) or not isinstance(found[0], documents.DocumentRow):
+        return found
+    text = text_beside(root, found[0])
+    return found if text is None else (*found, text)
 
 
 def _document(path: Path, folder: str) -> Found:

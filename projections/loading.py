@@ -49,7 +49,7 @@ async def load(ground: Ground, piece: Piece, tell_broken: Callable[[Broken], Non
     LogUnavailable, DatabaseUnavailable; Busy when somebody else fills them.
     """
     rows: list[Row] = []
-    for found in scan(piece.roots, piece.number, piece.of):
+    for found in scan(piece.roots, piece.number, piece.of, texts=True):
         if isinstance(found, Broken):
             tell_broken(found)
             continue

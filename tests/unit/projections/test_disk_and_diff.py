@@ -1,5 +1,7 @@
 """The disks as a source, and the comparison of sources."""
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,13 @@ import pytest
 from projections.catalogue import DOCUMENTS, ELEMENTS
 from projections.diff import compare
 from projections.digests import digest_of
-from projections.disk import Broken, count_files, roots_in, scan
+from projections.disk import Broken, Found, count_files, roots_in, scan
 from projections.documents.fold import DocumentRow, fold
 from projections.elements.fold import ElementRow
 from projections.tables import row_as_json
+from projections.texts.fold import TextRow
 from schemas.errors import ConfigurationInvalid
+from storage_agent.derived import text_path
 from tests.builders import ELEMENT_ID
 from tests.projecting import a_document, an_identity, flipped, next_state, write_element
 
@@ -31,6 +35,25 @@ def test_every_sealed_file_is_read_and_every_broken_one_is_told(tmp_path: Path) 
         files[broken.document_id],
         files[moved.document_id],
     }
+
+
+def test_a_text_that_lies_beside_its_document_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    told, damaged, without = a_document(title="с текстом"), a_document(title="битый"), a_document(title="без текста")
+    write_element(tmp_path, an_identity(ELEMENT_ID), (told, damaged, without))
+    for document, text in ((told, "Рукописи не горят.".encode()), (damaged, b"\xff")):
+        path = text_path(tmp_path, document.document_id, document.version)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    (row,) = texts_of(scan([tmp_path], texts=True))
+    assert (row.document_id, row.version, row.element_id) == (told.document_id, 1, told.element.element_id)
+    assert (row.text_sha256, row.characters) == (hashlib.sha256("Рукописи не горят.".encode()).hexdigest(), 18)
+    # Whatever the log tells of a text counts more.
+    assert row.rank < 1
+    assert texts_of(scan([tmp_path])) == []
+
+
+def texts_of(found: Iterable[Found]) -> list[TextRow]:
+    return [row for each in found if not isinstance(each, Broken) for row in each if isinstance(row, TextRow)]
 
 
 def test_a_file_in_another_folder_than_its_own_is_told(tmp_path: Path) -> None:
