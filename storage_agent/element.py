@@ -1,7 +1,7 @@
 """The element itself: `element.json`, one owner at a time, and an epoch that rises with every opening."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from schemas.elements import ElementIdentity, Mode
 from schemas.errors import ConfigurationInvalid
 from schemas.identifiers import ElementId, new_id
 from storage_agent.files import Disk, LocalDisk, make_directories, replace
+from storage_agent.gate import disk_errors_told
 from storage_agent.layout import Folders
 
 IDENTITY = "element.json"
@@ -18,13 +19,23 @@ LOCK = "element.lock"
 
 @contextmanager
 def hold_element(disk: Disk, root: Path) -> Iterator[None]:
-    """Hold the element in `root` for a block, its folder made when needed; ElementBusy when another agent holds it."""
+    """Hold the element in `root` for a block, its folder made when needed.
+
+    ElementBusy when another agent holds it, ConfigurationInvalid when the folder is not ours, DiskFailed,
+    InsufficientStorage. What the block itself raises passes: a port that is taken is no failure of the disk.
+    """
+    held = ExitStack()
+    with disk_errors_told():
+        try:
+            held.enter_context(_held(disk, root))
+        except PermissionError as error:
+            msg = f"The element's folder {root} cannot be used: {error.strerror}. Set another one, or its owner."
+            raise ConfigurationInvalid(msg) from error
     try:
-        with _held(disk, root):
-            yield
-    except PermissionError as error:
-        msg = f"The element's folder {root} cannot be used: {error.strerror}. Set another one, or its owner."
-        raise ConfigurationInvalid(msg) from error
+        yield
+    finally:
+        with disk_errors_told():
+            held.close()
 
 
 @contextmanager
@@ -54,19 +65,21 @@ def open_element(disk: Disk, root: Path, settings: AgentSettings, now: datetime)
 def set_mode(root: Path, mode: Mode, now: datetime, disk: Disk | None = None) -> ElementIdentity:
     """Change the mode of an element that no agent holds: epoch + 1, durable. ElementBusy when an agent runs.
 
-    The mode it has already is no change. The next opening announces the new mode.
+    DiskFailed, InsufficientStorage: it may have changed or not, and may be asked again. The mode that it has already is
+    no change, but is written again: who asked before may never have heard whether it is durable. The next opening
+    announces the new mode.
     """
     disk = disk or LocalDisk()
-    with hold_element(disk, root):
+    with hold_element(disk, root), disk_errors_told():
         identity = read_identity(disk, root)
         if identity is None:
             msg = f"There is no element in {root}: it has no {IDENTITY}."
             raise ConfigurationInvalid(msg)
-        if identity.mode == mode:
-            return identity
-        changed = identity.model_copy(update={"mode": mode, "mode_epoch": identity.mode_epoch + 1, "changed_at": now})
-        _write(disk, root, changed)
-        return changed
+        if identity.mode != mode:
+            epoch = identity.mode_epoch + 1
+            identity = identity.model_copy(update={"mode": mode, "mode_epoch": epoch, "changed_at": now})
+        _write(disk, root, identity)
+        return identity
 
 
 def read_identity(disk: Disk, root: Path) -> ElementIdentity | None:

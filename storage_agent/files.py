@@ -135,7 +135,12 @@ class LocalDisk:
 
     def make_directory(self, path: Path) -> None:
         """Make one directory with mode 0700; fine when it is there."""
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        try:
+            path.mkdir(mode=FOLDER_MODE)
+        except FileExistsError:
+            # Only this: `exist_ok` would forgive every error, also that of a failing drive, where a directory is.
+            if not path.is_dir():
+                raise
 
     def sync_directory(self, path: Path) -> None:
         """Make names inside `path` durable."""

@@ -26,6 +26,24 @@ def raise_if_exhausted(error: OSError) -> None:
         raise error
 
 
+def in_the_tree(error: OSError) -> ArtStoreError:
+    """Return a refused call by its kind: InsufficientStorage when full, Busy when out of handles, else DiskFailed."""
+    if error.errno in FULL:
+        return InsufficientStorage()
+    if error.errno in EXHAUSTED:
+        return Busy("The agent has too many files open. Repeat the request.")
+    return DiskFailed(f"The disk refused a call: {error.strerror}.")
+
+
+@contextmanager
+def disk_errors_told() -> Iterator[None]:
+    """Raise errors of the tree for a block that blocks: at both ends of an agent's life, where no gate is passed."""
+    try:
+        yield
+    except OSError as error:
+        raise in_the_tree(error) from error
+
+
 @dataclass(eq=False)
 class _Look:
     question: Callable[[], Any]
@@ -91,11 +109,8 @@ class DiskGate:
         except DiskFailed as error:
             raise self.fail(error.detail) from error
         except OSError as error:
-            if error.errno in FULL:
-                raise InsufficientStorage from error
-            if error.errno in EXHAUSTED:
-                raise Busy("The agent has too many files open. Repeat the request.") from error
-            raise self.fail(f"The disk refused a call: {error.strerror}.") from error
+            told = in_the_tree(error)
+            raise (self.fail(told.detail) if isinstance(told, DiskFailed) else told) from error
 
     def fail(self, detail: str) -> DiskFailed:
         """Close the gate for ever and return the error to raise."""

@@ -18,7 +18,7 @@ from storage_agent.element import hold_element, open_element
 from storage_agent.entries import Announced
 from storage_agent.explained import explain
 from storage_agent.files import Disk, LocalDisk
-from storage_agent.gate import DiskGate
+from storage_agent.gate import DiskGate, disk_errors_told
 from storage_agent.journal import Journal
 from storage_agent.layout import Folders
 from storage_agent.manifests import STOP_SECONDS, Manifests
@@ -44,7 +44,8 @@ async def open_documents(
     disk = disk or LocalDisk()
     with hold_element(disk, root):
         identity, recovered = await _prepared(disk, root, settings, clock)
-        parts = _assemble(disk, root, settings, clock, identity, recovered)
+        with disk_errors_told():
+            parts = _assemble(disk, root, settings, clock, identity, recovered)
         await parts.gate.call(parts.reserve.take)
         documents = Documents(parts)
         tasks = (
@@ -133,4 +134,4 @@ async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None], s
     writer.result()
     settling.result()
     await parts.journal.checkpoint()
-    parts.journal.release()
+    await parts.gate.call(parts.journal.release)

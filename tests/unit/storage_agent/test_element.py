@@ -1,5 +1,9 @@
 """`element.json`: made once, sealed, held by one agent, an epoch with every opening and every change of mode."""
 
+import errno
+import os
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,14 +11,24 @@ import pytest
 from infra.runtime.clock import ManualClock
 from infra.runtime.settings_sections import AgentSettings
 from schemas.elements import ElementIdentity, Mode
-from schemas.errors import ConfigurationInvalid, ElementBusy, ModeForbids, SealBroken, StaleEpoch
+from schemas.errors import (
+    ArtStoreError,
+    ConfigurationInvalid,
+    DiskFailed,
+    ElementBusy,
+    InsufficientStorage,
+    ModeForbids,
+    SealBroken,
+    StaleEpoch,
+)
 from schemas.events import ElementModeChanged, ElementRegistered
 from schemas.registry import decode
 from storage_agent.documents import Documents
-from storage_agent.element import IDENTITY, read_identity, set_mode
+from storage_agent.element import IDENTITY, hold_element, read_identity, set_mode
 from storage_agent.files import LocalDisk
 from tests.builders import NOW
-from tests.elements import a_ticket_for, an_element
+from tests.disks import Crash, CrashingDisk, MemoryDisk
+from tests.elements import ROOT, a_ticket_for, an_element
 
 
 def announced(documents: Documents) -> list[ElementRegistered]:
@@ -81,6 +95,72 @@ async def test_the_mode_that_an_element_has_is_no_change(tmp_path: Path) -> None
     async with an_element(None, tmp_path) as documents:
         identity = documents.identity
     assert set_mode(tmp_path, Mode.EDIT, NOW) == identity
+
+
+class RefusingDisk(LocalDisk):
+    """A disk that refuses one kind of call with an error."""
+
+    def __init__(self, call: str, error: int) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(error, os.strerror(error))
+
+        setattr(self, call, refuse)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(errno.EIO, DiskFailed), (errno.ENOSPC, InsufficientStorage), (errno.EACCES, ConfigurationInvalid)],
+)
+@pytest.mark.parametrize("call", ["is_directory", "make_directory", "lock"])
+async def test_a_disk_that_refuses_to_be_held_is_told_in_words(
+    tmp_path: Path, call: str, error: int, kind: type[ArtStoreError]
+) -> None:
+    with pytest.raises(kind):
+        async with an_element(RefusingDisk(call, error), tmp_path / "new"):
+            pass
+
+
+@pytest.mark.parametrize(("error", "kind"), [(errno.EIO, DiskFailed), (errno.ENOSPC, InsufficientStorage)])
+@pytest.mark.parametrize("call", ["read", "write", "rename", "sync_directory", "close"])
+async def test_a_mode_that_cannot_be_changed_is_told_in_words_and_asking_again_is_safe(
+    tmp_path: Path, call: str, error: int, kind: type[ArtStoreError]
+) -> None:
+    async with an_element(None, tmp_path):
+        pass
+    with pytest.raises(kind):
+        set_mode(tmp_path, Mode.READ_WRITE, NOW, RefusingDisk(call, error))
+    assert set_mode(tmp_path, Mode.READ_WRITE, NOW).mode_epoch == 2
+
+
+def test_what_fails_beside_the_disk_is_not_blamed_on_the_folder(tmp_path: Path) -> None:
+    for error in (PermissionError(errno.EACCES, "this port is not ours"), OSError(errno.EADDRINUSE, "taken")):
+        with pytest.raises(OSError, match=str(error.strerror)), hold_element(LocalDisk(), tmp_path):
+            raise error
+
+
+def test_a_failing_drive_is_not_forgiven_where_the_directory_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalDisk().make_directory(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        LocalDisk().make_directory(tmp_path)
+
+
+async def test_a_mode_that_was_asked_for_again_after_a_crash_is_durable() -> None:
+    for at in range(20):
+        disk = MemoryDisk()
+        async with an_element(disk):
+            pass
+        with suppress(Crash):
+            set_mode(ROOT, Mode.READ_ONLY, NOW, CrashingDisk(disk, at))
+        changed = set_mode(ROOT, Mode.READ_ONLY, NOW, disk)
+        disk.cut_power(random.Random(at), 0.0)  # noqa: S311 - a seed, not a secret
+        assert read_identity(disk, ROOT) == changed
 
 
 def test_a_folder_without_an_element_has_no_mode(tmp_path: Path) -> None:
