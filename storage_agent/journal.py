@@ -208,13 +208,18 @@ class Journal:
             self._rotate_beyond = self._tail.end + self._segment_bytes
             return
         await self._show(tail)
-        self._disk.close(self._handle)
-        self._tail, self._handle, self._rotate_beyond = tail, handle, self._limit_of(tail)
+        old, self._handle = self._handle, handle
+        self._tail, self._rotate_beyond = tail, self._limit_of(tail)
         needed_from, oldest = self._memory.needed_from(tail.next_number), self._clock.now() - SEGMENTS_KEPT
-        with suppress(Busy):
+        with suppress(InsufficientStorage, Busy):
+            await self._gate.call(self._disk.close, old)
             await self._gate.call(forget_segments, self._disk, tail.path.parent, needed_from, oldest)
 
     async def _show(self, tail: Tail) -> None:
+        with suppress(InsufficientStorage, Busy):
+            await self._gate.call(show_segment, self._disk, tail.path)
+            return
+        await self._gate.call(self._reserve.drop)
         try:
             await self._gate.call(show_segment, self._disk, tail.path)
         except (InsufficientStorage, Busy) as error:
@@ -252,8 +257,9 @@ def write_head(disk: Disk, folder: Path, number: int, carried: Carried) -> tuple
 
 
 def show_segment(disk: Disk, path: Path) -> None:
-    """Give a written segment its name, durably."""
-    disk.rename(_unfinished(path), path)
+    """Give a written segment its name, durably; may be repeated."""
+    if disk.size(_unfinished(path)) is not None:
+        disk.rename(_unfinished(path), path)
     disk.sync_directory(path.parent)
 
 

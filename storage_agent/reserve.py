@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from storage_agent.files import Disk
+from storage_agent.gate import FULL
 
 NAME = "reserve"
 
@@ -29,6 +30,15 @@ class Reserve:
         if self.held or self._disk.free_bytes(self._path.parent) < 2 * self._bytes:
             return
         self._disk.unlink(self._path)
+        try:
+            self._allocate()
+        except OSError as error:
+            # A quota does not show in what the file system has free; the element opens all the same, and can be read.
+            if error.errno not in FULL:
+                raise
+            self._disk.unlink(self._path)
+
+    def _allocate(self) -> None:
         handle = self._disk.create(self._path)
         try:
             self._disk.allocate(handle, self._bytes)

@@ -64,6 +64,14 @@ class FailingDisk(LocalDisk):
         self._maybe("create")
         return super().create(path)
 
+    def allocate(self, handle: int, size: int) -> None:
+        self._maybe("allocate")
+        super().allocate(handle, size)
+
+    def close(self, handle: int) -> None:
+        super().close(handle)
+        self._maybe("close")
+
     def sync(self, handle: int) -> None:
         self._maybe("sync")
         super().sync(handle)
@@ -194,6 +202,28 @@ async def test_an_element_starts_on_a_disk_that_is_full_up_to_the_reserve(tmp_pa
         assert documents.find(ticket.document_id, 1) is not None
 
 
+async def test_an_element_starts_where_a_quota_leaves_no_room_for_the_reserve(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    disk.fail("allocate", errno.EDQUOT, times=1)
+    async with an_element(disk, tmp_path) as documents:
+        assert not (tmp_path / "journal" / NAME).exists()
+        assert await put(documents, a_ticket_for(documents.identity, DATA), DATA)
+        assert (tmp_path / "journal" / NAME).stat().st_size == RESERVE_BYTES
+
+
+@pytest.mark.parametrize("rotate_beyond", [1, 10**9])
+async def test_a_segment_that_cannot_be_closed_is_a_failure_of_the_disk(tmp_path: Path, rotate_beyond: int) -> None:
+    with pytest.raises(DiskFailed):
+        await accept_while_closing_fails(FailingDisk(), tmp_path, rotate_beyond)
+
+
+async def accept_while_closing_fails(disk: FailingDisk, root: Path, rotate_beyond: int) -> None:
+    async with an_element(disk, root) as documents:
+        documents._parts.journal._rotate_beyond = rotate_beyond
+        disk.fail("close", errno.EIO)
+        await documents.accept_command(an_abandon(a_ticket_for(documents.identity, DATA)))
+
+
 async def test_a_large_journal_begins_a_new_segment_that_carries_everything(tmp_path: Path) -> None:
     async with an_element(None, tmp_path) as documents:
         documents._parts.journal._rotate_beyond = 2_000
@@ -231,18 +261,25 @@ async def test_a_new_segment_that_cannot_be_written_is_put_off_and_the_old_one_g
         assert documents.pending_commands() == [first, second]
 
 
+async def test_a_new_segment_gets_the_reserve_for_its_name(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    await rotate_while_names_fail(disk, tmp_path, times=1)
+    assert segment_names(disk, tmp_path / "journal") == ["0000000000000001.wal", "0000000000000004.wal"]
+    assert faults(disk, tmp_path) == []
+
+
 async def test_a_new_segment_that_may_be_visible_or_not_is_a_failure_for_good(tmp_path: Path) -> None:
     disk = FailingDisk()
     with pytest.raises(DiskFailed):
-        await rotate_while_names_fail(disk, tmp_path)
+        await rotate_while_names_fail(disk, tmp_path, times=2)
     async with an_element(None, tmp_path) as documents:
         assert len(documents.pending_commands()) == 1
 
 
-async def rotate_while_names_fail(disk: FailingDisk, root: Path) -> None:
+async def rotate_while_names_fail(disk: FailingDisk, root: Path, times: int) -> None:
     async with an_element(disk, root) as documents:
         documents._parts.journal._rotate_beyond = 1
-        disk.fail("rename", errno.ENOSPC, times=1)
+        disk.fail("rename", errno.ENOSPC, times)
         await documents.accept_command(an_abandon(a_ticket_for(documents.identity, DATA)))
 
 
