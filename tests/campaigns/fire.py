@@ -9,7 +9,6 @@ import hashlib
 import queue
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -27,6 +25,7 @@ from tests.campaigns.checker import Acknowledged, judge, sagas
 from tests.campaigns.clients import Told, attempt, sign_in
 from tests.campaigns.drawing import Blow, Kind, Round, Upload, draw
 from tests.campaigns.evidence import Evidence, Fault, gather
+from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.striking import STOP_SECONDS, recovered, strike
 from tests.stacks import Stack, whole_stack
 
@@ -35,7 +34,6 @@ UPLOADS = 200
 ROUNDS = 16
 QUIET_SECONDS = 60.0
 CLIENT_SECONDS = 300.0
-LEDGER = Path(__file__).with_name("LEDGER.md")
 LEFT_OVER, DOUBLED, LOST = {"I2", "I4"}, {"I8"}, {"I1", "I6"}
 
 
@@ -185,29 +183,9 @@ def answered(archive: Archive, told: Told) -> list[Fault]:
     return faults
 
 
-def said(line: str) -> None:
-    """Print at once, also into a pipe."""
-    print(line, flush=True)  # noqa: T201 - a program that speaks
-
-
-def commit() -> str:
-    """Return the commit that is under fire, marked when there is more than it; lines of the ledger do not count."""
-    more = _git(
-        "status", "--porcelain", "--untracked-files=no", "--", ":(top)", f":(top,exclude)tests/campaigns/{LEDGER.name}"
-    )
-    return _git("rev-parse", "--short=7", "HEAD") + ("-dirty" if more else "")
-
-
-def _git(*arguments: str) -> str:
-    asked_git = ["git", *arguments]
-    return subprocess.run(asked_git, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
-
-
-def note(under_fire: str, seed: int, rounds: int, reckoning: Reckoning) -> None:
-    """Append the campaign to the ledger."""
-    row = (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        under_fire,
+def row(seed: int, rounds: int, reckoning: Reckoning) -> tuple[object, ...]:
+    """Return what the ledger keeps of a campaign."""
+    return (
         seed,
         rounds,
         len(reckoning.told),
@@ -218,8 +196,6 @@ def note(under_fire: str, seed: int, rounds: int, reckoning: Reckoning) -> None:
         reckoning.sagas,
         len(reckoning.faults),
     )
-    with LEDGER.open("a", encoding="utf-8") as file:
-        file.write(f"| {' | '.join(str(cell) for cell in row)} |\n")
 
 
 def main() -> int:
@@ -240,7 +216,7 @@ def main() -> int:
             reckoning = campaign(stack, draw(given.seed, given.rounds, given.uploads))
         finally:
             stack.artstore("down")
-    note(under_fire, given.seed, given.rounds, reckoning)
+    note("Under fire", under_fire, row(given.seed, given.rounds, reckoning))
     for fault in reckoning.faults:
         said(str(fault))
     said(str(reckoning))

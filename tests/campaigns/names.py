@@ -18,8 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from tests.campaigns import ledger
-from tests.campaigns.fire import commit, said
+from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.naming import wrong
 from tests.campaigns.namings import KINDS, draw
 from tests.campaigns.rot import silent
@@ -78,7 +77,8 @@ def main() -> int:
         f"{len(faults)} faults, {time.monotonic() - began:.0f} s"
     )
     if given.names >= NAMES:
-        ledger.note(TABLE, under_test, given.seed, done, watched.names, watched.calls, watched.writing, len(faults))
+        cells = (given.seed, done, watched.names, watched.calls, watched.writing, len(faults))
+        note(TABLE, under_test, cells)
     return 0 if not faults and done else 1
 
 

@@ -17,9 +17,8 @@ from typing import NoReturn
 import structlog
 
 from tests.agents import a_plane
-from tests.campaigns import ledger
 from tests.campaigns.damage import rotted_on_disk
-from tests.campaigns.fire import commit, said
+from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.flips import Outcome, Tally, in_memory
 from tests.campaigns.papers import Stored, draw, second_version, store
 from tests.campaigns.rolled_back import told_by_the_log
@@ -67,7 +66,7 @@ def main() -> int:
     said(f"{tally.tried} changes, {found} found, {unnamed} unnamed, {missed} missed, {time.monotonic() - began:.0f} s")
     of_files = sum(count for (kind, _), count in tally.counts.items() if kind.startswith(("file", "log")))
     if given.documents >= DOCUMENTS:
-        ledger.note(TABLE, under_test, given.seed, given.documents, tally.tried, of_files, found, unnamed, missed)
+        note(TABLE, under_test, (given.seed, given.documents, tally.tried, of_files, found, unnamed, missed))
     return 0 if tally.sound else 1
 
 

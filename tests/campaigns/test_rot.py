@@ -8,7 +8,6 @@ import pytest
 from tests.campaigns import flips
 from tests.campaigns.damage import BLOWS
 from tests.campaigns.flips import Outcome, Tally, rotted
-from tests.campaigns.ledger import note
 from tests.campaigns.papers import Stored, draw, store
 from tests.campaigns.rot import on_disk
 
@@ -57,13 +56,3 @@ def test_documents_are_drawn_from_the_seed_alone_in_all_their_shapes() -> None:
     assert {0, 4096} <= {len(paper.data) for paper in papers}
     custom = [value for paper in papers for value in paper.description.custom.values()]
     assert {type(value) for value in custom} == {bool, int, float, str}
-
-
-def test_the_ledger_takes_a_line_below_the_table_of_its_campaign(tmp_path: Path) -> None:
-    path = tmp_path / "LEDGER.md"
-    path.write_text("# A\n\n| a |\n|---|\n| 1 |\n\n# B\n\n| b |\n|---|\n", encoding="utf-8")
-    note("A", 2, path=path)
-    note("B", 3, path=path)
-    rows = [line for line in path.read_text(encoding="utf-8").splitlines() if line[-4:] in {" 1 |", " 2 |", " 3 |"}]
-    assert [row[-3] for row in rows] == ["1", "2", "3"]
-    assert path.read_text(encoding="utf-8").index(rows[1]) < path.read_text(encoding="utf-8").index("# B")
