@@ -20,7 +20,7 @@ from storage_agent.files import LocalDisk
 from storage_agent.recovery import recover
 from tests.builders import NOW
 from tests.campaigns.verbs import SETTINGS, body_of
-from tests.elements import a_ticket_for, an_element, faults, put, relay_all
+from tests.elements import a_ticket_for, an_element, body_in, faults, put, relay_all
 
 Tree = dict[str, str]
 
@@ -131,12 +131,12 @@ def _faults_of_document(documents: Documents, said: Statements, ticket: UploadTi
     document_id = ticket.document_id
     if document_id in said.damaged:
         return []
-    found = documents.find(document_id, 1)
+    found = body_in(documents, ticket)
     expected = body_of(document_id, ticket.size)
     if found is None:
         promised = document_id in said.acknowledged or document_id in said.committed
         return [f"{document_id} was acknowledged and is lost"] if promised else []
-    if found.body.read_bytes() != expected:
+    if found != expected:
         return [f"{document_id} has other bytes"]
     receipt = said.acknowledged.get(document_id)
     if receipt is not None and receipt.sha256 != hashlib.sha256(expected).hexdigest():
