@@ -103,6 +103,8 @@ async def _catch_up(parts: Parts, documents: Documents, recovered: Recovered) ->
     """Tell the journal what recovery has done, and the log that the element exists in this mode, once per epoch."""
     for materialised in recovered.redone:
         parts.journal.append_lazily(materialised)
+    for committed in recovered.unread:
+        documents.fixity.suspect((committed.document_id, committed.version))
     for committed in recovered.missing:
         await documents.fixity.tell_gone(committed, FoundBy.START)
     identity, announced = parts.identity, parts.memory.announced_epoch

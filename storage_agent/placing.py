@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 from schemas.attributes import Attributes
@@ -15,6 +16,14 @@ from storage_agent.layout import Folders
 from storage_agent.quarantine import put_aside
 
 DIRECTORIES_KNOWN_MAX = 10_000
+
+
+class Body(Enum):
+    """What a start has found of a committed body: whole, not to be read (there, but the drive gives an error), gone."""
+
+    WHOLE = auto()
+    UNREAD = auto()
+    GONE = auto()
 
 
 @dataclass(frozen=True)
@@ -42,17 +51,23 @@ class Placer:
         """
         return self._place(batch, batch)
 
-    def redo(self, committed: Committed) -> bool:
-        """Finish what a crash interrupted; False when the body is neither in place nor at hand, whole.
+    def redo(self, committed: Committed) -> Body:
+        """Finish what a crash interrupted; return what became of the body.
 
-        What is damaged goes to the quarantine, for nobody may be served it.
+        What is damaged goes to the quarantine, for nobody may be served it. What cannot be read is put in place as it
+        is: it may be the only copy, and the drive may give it once more.
         """
-        if self._is_whole(self._body(committed), committed):
-            return not self._place((committed,), ())
-        at_hand = committed.body is not None
+        in_place, at_hand = self._looked_at(self._body(committed), committed), Body.GONE
+        if in_place is not Body.WHOLE:
+            at_hand = self._at_hand(committed)
+        found = in_place if at_hand is Body.GONE else at_hand
+        is_gone = self._place((committed,), () if at_hand is Body.GONE else (committed,))
+        return Body.GONE if is_gone else found
+
+    def _at_hand(self, committed: Committed) -> Body:
         if committed.staged is not None:
-            at_hand = self._is_whole(self.folders.staging / committed.staged, committed)
-        return not self._place((committed,), (committed,) if at_hand else ()) and at_hand
+            return self._looked_at(self.folders.staging / committed.staged, committed)
+        return Body.GONE if committed.body is None else Body.WHOLE
 
     def body_path(self, committed: Committed) -> Path:
         """Return where the body lies at this moment, or will lie when it is only in the journal."""
@@ -101,22 +116,19 @@ class Placer:
             raise_if_exhausted(error)
             return None
 
-    def _is_whole(self, path: Path, committed: Committed) -> bool:
-        """Tell whether the drive has the body there; any other bytes, and what is no file, are moved out of the way.
-
-        What cannot be read stays, for whoever can: a failing drive may give it once more.
-        """
+    def _looked_at(self, path: Path, committed: Committed) -> Body:
+        """Return what the drive has of the body there; other bytes, and what is no file, are moved out of the way."""
         if self.disk.size(path) is None:
-            return False
+            return Body.GONE
         self.disk.forget_cached(path)
         try:
             digest = self.disk.sha256(path) if self.disk.is_file(path) else ""
         except OSError as error:
             raise_if_exhausted(error)
-            return False
+            return Body.UNREAD
         if digest != committed.sha256:
             put_aside(self.disk, self.folders, path)
-        return digest == committed.sha256
+        return Body.WHOLE if digest == committed.sha256 else Body.GONE
 
     def _make_directory(self, relative: str) -> None:
         if relative in self._durable:

@@ -9,18 +9,22 @@ from storage_agent.files import Disk
 from storage_agent.journal import UNFINISHED, Tail, begin_segment, segment_names
 from storage_agent.layout import Folders
 from storage_agent.memory import Memory
-from storage_agent.placing import Placer
+from storage_agent.placing import Body, Placer
 from storage_agent.segments import GENESIS, Scan, scan
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What is known after a recovery; `redone` is to be told to the journal, `missing` to the operator."""
+    """What is known after a recovery; `redone` is to be told to the journal, `missing` to the operator.
+
+    `unread`: their bodies are in place, and the drive gave an error instead of the bytes; to be looked at again.
+    """
 
     memory: Memory
     tail: Tail
     redone: tuple[Materialised, ...]
     missing: tuple[Committed, ...]
+    unread: tuple[Committed, ...]
 
 
 def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
@@ -38,10 +42,11 @@ def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
     else:
         tail = begin_segment(disk, folders.journal, 1, Carried(at=now, previous=GENESIS))
     interrupted = tuple(unsettled.committed for unsettled in memory.unsettled.values())
-    missing = _redo(disk, folders, memory, interrupted)
+    found = _redo(disk, folders, memory, interrupted)
     _sweep_staging(disk, folders.staging)
     redone = tuple(Materialised(document_id=each.document_id, version=each.version) for each in interrupted)
-    return Recovered(memory, tail, redone, missing)
+    missing, unread = (tuple(each for each, body in found if body is kind) for kind in (Body.GONE, Body.UNREAD))
+    return Recovered(memory, tail, redone, missing, unread)
 
 
 def _read(disk: Disk, path: Path, memory: Memory) -> Tail:
@@ -69,15 +74,15 @@ def _cut(disk: Disk, path: Path, size: int) -> None:
         disk.close(handle)
 
 
-def _redo(disk: Disk, folders: Folders, memory: Memory, interrupted: tuple[Committed, ...]) -> tuple[Committed, ...]:
-    """Finish these commits; return those whose body is gone. They are settled too: nothing can bring it back."""
-    placer = Placer(disk, folders)
-    missing = []
+def _redo(
+    disk: Disk, folders: Folders, memory: Memory, interrupted: tuple[Committed, ...]
+) -> list[tuple[Committed, Body]]:
+    """Finish these commits, and say what became of each body. What is gone is settled too: nothing brings it back."""
+    placer, found = Placer(disk, folders), []
     for committed in interrupted:
-        if not placer.redo(committed):
-            missing.append(committed)
+        found.append((committed, placer.redo(committed)))
         memory.settle(committed.document_id, committed.version)
-    return tuple(missing)
+    return found
 
 
 def _sweep_staging(disk: Disk, staging: Path) -> None:

@@ -7,14 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from producers.publisher import MemoryPublisher
-from schemas.errors import BodyDamaged
+from schemas.errors import BodyDamaged, DiskFailed
 from schemas.events import DocumentCommitted, DocumentDamaged
+from schemas.fixity import FoundBy
 from schemas.registry import decode
 from schemas.replies import ContentCommitted
+from schemas.ticket import UploadTicket
 from storage_agent import staging
 from storage_agent.files import LocalDisk
 from tests.agents import until
-from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_abandon, an_element, put_in_place, relay_all
+from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_abandon, an_element, body_in, put_in_place, relay_all
 from tests.taking import ATTR, BODY, BOTH, DAMAGED, forget_what_followed, take
 
 DATA = b"taken away"
@@ -212,6 +214,37 @@ class SickDisk(LocalDisk):
         if path == self.bad:
             raise OSError(errno.EIO, "Input/output error")
         return super().sha256(path)
+
+
+class StuckDisk(LocalDisk):
+    """The drive fails when a file is to come to its hour."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        if target.parent.name.isdigit():
+            raise OSError(errno.EIO, "Input/output error")
+        super().rename(source, target)
+
+
+async def stopped_behind_the_commit(root: Path, tickets: list[UploadTicket]) -> None:
+    async with an_element(StuckDisk(), root) as documents:
+        tickets.append(a_ticket_for(documents.identity, DATA))
+        await put_in_place(documents, tickets[0], DATA)
+
+
+@pytest.mark.usefixtures("large")
+async def test_a_committed_body_in_staging_that_the_drive_does_not_give_at_a_start_is_kept_and_looked_at_again(
+    tmp_path: Path,
+) -> None:
+    tickets: list[UploadTicket] = []
+    with pytest.raises(DiskFailed):
+        await stopped_behind_the_commit(tmp_path, tickets)
+    disk, key = SickDisk(), (tickets[0].document_id, 1)
+    (disk.bad,) = (tmp_path / "staging").glob("*.part")
+    async with an_element(disk, tmp_path) as documents:
+        with pytest.raises(BodyDamaged, match="looked at"):
+            documents.find(*key)
+        assert not await documents.fixity.look(key, FoundBy.SCRUB)
+        assert body_in(documents, tickets[0]) == DATA
 
 
 @pytest.mark.usefixtures("large")
