@@ -12,27 +12,26 @@ from tests.campaigns.verbs import BEGIN, END
 SYNCS = frozenset({"fdatasync", "fsync"})
 WRITES = frozenset({"pwrite64"})
 TAKE_ROOM = WRITES | {"mkdir", "openat", "fallocate", "rename"}
-# What Python asks beside a read, and mostly does not need: how much there is to read, whether it is a terminal.
-ASIDE = frozenset({"lseek", "ioctl", "fstat"})
-LISTING = "getdents64"
 
 GOES_ON, REFUSED, DISK_FAILED = "goes on", "insufficient_storage", "disk_failed"
 KILLED = "killed"
 FULL = frozenset({GOES_ON, f"{GOES_ON}, refused {REFUSED}", REFUSED})
+# A file that cannot be read is a matter between it and who asks for it; what is committed may not suffer from that.
+UNREAD = FULL | {DISK_FAILED} | {f"{GOES_ON}, refused {code}" for code in ("seal_broken", "body_damaged")}
 
 
 @dataclass(frozen=True)
 class Call:
     """A call that a verb makes to the element's folder: what it looks like, and which one of its name it is.
 
-    `following` is the call after it. Of the failure of one that is `aside` Python mostly does not even hear.
+    `following` is the call after it. `asks_only`: it changes nothing; its failure says nothing of what is durable.
     """
 
     shape: str
     name: str
     ordinal: int
     following: tuple[str, int]
-    aside: bool
+    asks_only: bool
 
 
 @dataclass(frozen=True)
@@ -97,13 +96,13 @@ class Attack:
         """Tell whether the disk has failed for good. A failed sync always is that: what it lost, nobody knows."""
         if self.call.name in SYNCS:
             return not self.fault.kills and self.fault.name != "EINTR"
-        return self.fault.final and not self.call.aside
+        return self.fault.final and not self.call.asks_only
 
     @property
     def allows(self) -> frozenset[str]:
         """Return how the program may end."""
-        if self.fault.final and self.call.aside:
-            return frozenset({GOES_ON, DISK_FAILED})
+        if self.call.asks_only and not self.fault.kills:
+            return UNREAD
         return _FAILS if self.is_final else self.fault.allows
 
     def met(self, life: Life, root: Path) -> bool:
@@ -129,13 +128,14 @@ def attacks_on(verb: str, call: Call) -> list[Attack]:
 
 def calls_between_marks(traced: Sequence[Traced], root: Path) -> Iterator[Call]:
     """Yield what the verb itself asks of the element's folder, in order."""
-    inside, before = False, ""
+    inside, for_asking = False, dict[str, bool]()
     for call, following in itertools.pairwise(traced):
         inside = BEGIN in call.line or (inside and END not in call.line)
+        if call.opened:
+            for_asking[call.opened] = call.asks_only
         if inside and (shape := call.shape(root)):
-            aside = call.kind in ASIDE or (call.name == "close" and before == LISTING)
-            yield Call(shape, call.name, call.ordinal, (following.name, following.ordinal), aside)
-            before = call.name
+            asks_only = call.asks_only or (call.name == "close" and for_asking.get(call.handle, False))
+            yield Call(shape, call.name, call.ordinal, (following.name, following.ordinal), asks_only)
 
 
 def sent_before(life: Life) -> int:

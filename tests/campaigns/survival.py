@@ -12,6 +12,7 @@ from schemas.api.uploads import Receipt
 from schemas.elements import ElementIdentity
 from schemas.errors import BodyDamaged
 from schemas.events import DocumentCommitted
+from schemas.fixity import FoundBy
 from schemas.registry import decode
 from schemas.ticket import UploadTicket
 from storage_agent.documents import Documents
@@ -105,7 +106,7 @@ async def _faults(root: Path, documents: Documents, said: Statements) -> list[st
     for document_id, ticket in said.sent.items():
         found += _faults_of_document(documents, said, ticket)
         if document_id in said.damaged:
-            found += _faults_of_damaged(root, documents, document_id, said.damaged[document_id])
+            found += await _faults_of_damaged(root, documents, document_id, said.damaged[document_id])
     publisher = MemoryPublisher()
     await relay_all(documents, publisher)
     told = [decode(record.value) for record in publisher.records]
@@ -146,7 +147,9 @@ def _faults_of_document(documents: Documents, said: Statements, ticket: UploadTi
     return []
 
 
-def _faults_of_damaged(root: Path, documents: Documents, document_id: str, digest: str) -> list[str]:
+async def _faults_of_damaged(root: Path, documents: Documents, document_id: str, digest: str) -> list[str]:
+    # What could not be read at the start is found out as soon as it is looked at, and was given to nobody before.
+    await documents.fixity.look((document_id, 1), FoundBy.SCRUB)
     kept = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (root / "quarantine").iterdir()]
     found = [] if kept == [digest] else [f"the quarantine holds {kept} instead of {digest}"]
     try:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,11 @@ SHOWN_BYTES = 16
 UNFORESEEN = 70
 READY = b"ready\n"
 _SET_PTRACER, _ANY = 0x59616D61, ctypes.c_ulong(-1)
+ASKING = frozenset(
+    {"read", "pread64", "lseek", "ioctl", "fcntl", "fadvise64", "getdents64", "statfs", "fstatfs", "newfstatat"}
+    | {"stat", "lstat", "fstat", "statx", "access", "readlink"}
+)
+_OPENED, _HANDLE = re.compile(r"\) += (\d+)<"), re.compile(r"\w+\((\d+)<")
 _NAME = re.compile(r"(\w+)\(")
 _QUOTED = re.compile(r'"([^"]*)"|<(/[^>]*)>')
 _RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}")
@@ -48,9 +54,23 @@ class Traced:
         return f"{self.name} {named}{f' {flags[0]}' if flags else ''}" if paths else ""
 
     @property
-    def kind(self) -> str:
-        """Return the name, but "fstat" for what an open file is asked by the call for paths."""
-        return "fstat" if "AT_EMPTY_PATH" in self.line else self.name
+    def asks_only(self) -> bool:
+        """Tell whether the call, by itself, only looks: also an open for reading, of a file or of a folder to list."""
+        if self.name == "openat":
+            return "O_RDONLY" in self.line and ("O_DIRECTORY" not in self.line or "O_NONBLOCK" in self.line)
+        return self.name in ASKING
+
+    @property
+    def opened(self) -> str:
+        """Return the number of the handle that the call has opened; "" when it has opened none."""
+        found = _OPENED.search(self.line) if self.name == "openat" else None
+        return found[1] if found else ""
+
+    @property
+    def handle(self) -> str:
+        """Return the number of the handle that the call is about; "" when it is about a path."""
+        found = _HANDLE.match(self.line)
+        return found[1] if found else ""
 
 
 @dataclass(frozen=True)
@@ -110,9 +130,12 @@ def _child(work: Work, go: int, tell: int, output: Path) -> None:
         handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
-        # Traced from here on, and not a call earlier: the n-th call has to be the same one in every life.
+        # Traced from here on, and not a call earlier: the n-th call has to be the same one in every life. So this waits
+        # by a call that the program makes nowhere else: it is interrupted and begun again when strace attaches.
+        waiting = select.poll()
+        waiting.register(go, select.POLLIN)
         os.write(tell, READY)
-        os.read(go, 1)
+        waiting.poll()
         code = work(tell)
     except BaseException:  # noqa: BLE001 - nothing of the child may run on in the parent's code
         traceback.print_exc()
