@@ -18,8 +18,8 @@ import structlog
 
 from tests.agents import a_plane
 from tests.campaigns.damage import rotted_on_disk
-from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.flips import Outcome, Tally, in_memory
+from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.papers import Stored, draw, second_version, store
 from tests.campaigns.rolled_back import told_by_the_log
 
