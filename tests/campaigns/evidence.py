@@ -144,19 +144,28 @@ def version_of(attr: bytes) -> Version:
 def read_disk(root: Path) -> Disk:
     """Read an element's folder: attributes, bodies, what lies where nothing may lie, and the journal."""
     files = [path for path in sorted(root.rglob("*")) if path.is_file()]
-    hours = [path for path in files if HOUR.fullmatch(path.parent.relative_to(root).as_posix())]
-    examined = [_examined(path) for path in hours if ATTR.fullmatch(path.name)]
-    bodies = {body for _, body, _ in examined}
-    faults = [fault for _, _, found in examined for fault in found]
-    faults += [Fault("I2", str(p), "a body without attributes") for p in hours if not _belongs(p, bodies)]
+    hours = sorted({path.parent for path in files if HOUR.fullmatch(path.parent.relative_to(root).as_posix())})
+    examined = [read_hour(hour) for hour in hours]
+    faults = [fault for _, found in examined for fault in found]
     faults += [Fault("I4", str(p), "left over") for p in files if p.relative_to(root).parts[0] in MUST_BE_EMPTY]
     if not seal_holds((root / "element.json").read_bytes(), "element_sha256"):
         faults.append(Fault("I5", str(root / "element.json"), "seal broken"))
     endings, broken = read_journal(root / "journal")
     outside = [path for path in files if "journal" not in path.relative_to(root).parts[:1]]
     mentioned = frozenset(found for path in outside for found in UUID.findall(path.relative_to(root).as_posix()))
-    versions = tuple(version for version, _, _ in examined if version)
+    versions = tuple(version for found, _ in examined for version in found)
     return Disk(str(root), versions, mentioned, endings, (*faults, *broken))
+
+
+def read_hour(folder: Path) -> tuple[list[Version], list[Fault]]:
+    """Read one folder of documents: each attribute file with its body, and what lies there without the other half."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    examined = [_examined(path) for path in files if ATTR.fullmatch(path.name)]
+    bodies = {body for _, body, _ in examined}
+    faults = [fault for _, _, found in examined for fault in found]
+    alone = [path for path in files if not _belongs(path, bodies)]
+    faults += [Fault("I2", str(path), "a body without attributes") for path in alone]
+    return [version for version, _, _ in examined if version], faults
 
 
 def _belongs(path: Path, bodies: set[Path | None]) -> bool:

@@ -73,10 +73,10 @@ class Agent:
     def secret(self) -> str:
         return program_secret(load_programs_key(self.home / "keys" / "programs.key"), self.element_id)
 
-    async def start(self, **extra: str) -> None:
-        """Start the program and wait until it is ready."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("ARTSTORE_")}  # noqa: TID251
-        own = {
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the variables that the program is started with."""
+        return {
             "ARTSTORE_HOME": str(self.home),
             "ARTSTORE_KAFKA__BOOTSTRAP_SERVERS": str(self.kafka.bootstrap_servers),
             "ARTSTORE_AGENT__PORT": str(self.port),
@@ -84,12 +84,16 @@ class Agent:
             "ARTSTORE_AGENT__HEARTBEAT_SECONDS": "0.5",
             "ARTSTORE_TELEMETRY__SPANS_PATH": str(self.home / "spans.jsonl"),
         }
+
+    async def start(self, **extra: str) -> None:
+        """Start the program and wait until it is ready."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("ARTSTORE_")}  # noqa: TID251
         self.home.mkdir(exist_ok=True)
         with (self.home / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
                 [*self.under, *self._mounted(), sys.executable, "-m", "infra.cli.programs", "agent"],
                 cwd=ROOT,
-                env={**kept, **own, **extra},
+                env={**kept, **self.variables, **extra},
                 stdout=log,
                 stderr=log,
             )
@@ -169,17 +173,22 @@ class Agent:
                 await asyncio.sleep(self.look_seconds)
 
 
-@contextlib.asynccontextmanager
-async def an_agent(
-    home: Path, kafka: KafkaSettings, tmpfs_bytes: int = 0, *, log_is_there: bool = True, **extra: str
-) -> AsyncIterator[Agent]:
-    """Prepare the log unless it is away, start an agent with more variables if given, and end it whatever happened.
+def prepare_home(home: Path) -> None:
+    """Make the keys that a program needs.
 
     The agent believes the test's key from the set that its last run would have kept: on the log, which all tests of
     a session share, no gateway could open it.
     """
     ensure_installation(home / "keys")
     write_json_atomic(home / "run" / "keys-hot.json", stored(a_ring()))
+
+
+@contextlib.asynccontextmanager
+async def an_agent(
+    home: Path, kafka: KafkaSettings, tmpfs_bytes: int = 0, *, log_is_there: bool = True, **extra: str
+) -> AsyncIterator[Agent]:
+    """Prepare the log unless it is away, start an agent with more variables if given, and end it whatever happened."""
+    prepare_home(home)
     if log_is_there:
         await apply_topics(kafka)
     agent = Agent(home, kafka, tmpfs_bytes=tmpfs_bytes)
