@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := -q -n 2 --dist worksteal -p no:schemathesis -m "not servers and not stack" tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run stop test planted e2e ui client fire bench check image format clean
+.PHONY: help run stop test planted e2e ui client fire kills power bench check image format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,6 +41,12 @@ client: $(VENV)/.dev ## write the OpenAPI document and the interface's typed cli
 
 fire: $(VENV)/.dev ## kill and stop everything in turn under uploads, and reckon: SEED=n ROUNDS=n
 	@$(BIN)/python -m tests.campaigns.fire $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+kills: $(VENV)/.dev ## kill an agent under eight writers, again and again, and look what is lost: SEED=n KILLS=n
+	@$(BIN)/python -m tests.campaigns.kills $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
+
+power: $(VENV)/.dev ## cut ext4 (or XFS) off under an agent, as root, and look what is lost: KIND=xfs SEED=n CUTS=n
+	@$(BIN)/python -m tests.campaigns.power $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED)) $(if $(CUTS),--cuts $(CUTS))
 
 check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under a minute
 	@$(BIN)/ruff format --check -q .
