@@ -1,5 +1,6 @@
 """Where a document lies on disk: arithmetic from its id, version and name; no index, no database."""
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from schemas.errors import Malformed
 from schemas.identifiers import is_uuid, time_of
 
+# One upload asks for its directory at every check.
+IDS_KEPT = 1024
 NAME_BYTES_MAX = 240
 SUFFIX_BYTES_MAX = 32
 ATTR = "attr.json"
@@ -85,6 +88,7 @@ def is_attr_name(name: str) -> bool:
     return _ATTR_NAME.fullmatch(name) is not None
 
 
+@functools.lru_cache(IDS_KEPT)
 def directory_of(document_id: str) -> str:
     """Return the directory of the hour inside a UUIDv7, `YYYY/MM/DD/HH` in UTC; Malformed for any other id."""
     try:

@@ -24,8 +24,10 @@ def redacted(key: str, value: object) -> object:
 def redacted_text(text: str) -> str:
     """`text` without bearer tokens, passwords in addresses, and secret parameters of a query."""
     text = _BEARER.sub(rf"\1 {MASK}", text)
-    text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
-    return _PARAMETER.sub(rf"\1{MASK}", text)
+    # Every value of every line comes by here, and few of them hold what the patterns cannot do without.
+    if "@" in text:
+        text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
+    return _PARAMETER.sub(rf"\1{MASK}", text) if "=" in text else text
 
 
 def _inside(value: object) -> object:

@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -156,24 +155,24 @@ def main(arguments: argparse.Namespace) -> None:
 def _all(folder: Path, arguments: argparse.Namespace, found: list[Measured]) -> None:
     weed = seaweed.install(folder / "seaweedfs") if arguments.seaweedfs else None
     if _chosen(alone_cases(), arguments.only):
-        with _alone(folder, arguments.sizes, weed) as alone:
-            asyncio.run(measure_alone(alone, arguments.rounds, arguments.only, found))
+        _all_alone(folder, arguments, weed, found)
     if _chosen({**cases(), **last_cases()}, arguments.only):
         with running_stack(folder / "home", ARTSTORE_STACK__QUICK_JVM="false") as stack:
             ground = Ground(stack, asyncio.run(sign_in(stack)), folder, arguments.sizes, weed)
             asyncio.run(measure(ground, arguments.rounds, arguments.only, found))
 
 
-@contextmanager
-def _alone(folder: Path, sizes: Sizes, weed: Path | None) -> Iterator[Alone]:
+def _all_alone(folder: Path, arguments: argparse.Namespace, weed: Path | None, found: list[Measured]) -> None:
     """Compile the raw programs and start a log, and nothing else."""
     programs = raw_programs.compiled(folder / "raw")
     if programs is None:
-        tell("SKIPPED ingest and recovery: no C compiler for the load generator and the raw programs")
+        tell("SKIPPED ingest and recovery: there is no C compiler for the load generator and the raw programs")
+        return
     server = {"ARTSTORE_STACK__QUICK_JVM": "false", "ARTSTORE_STACK__SERVICES": "kafka"}
     with running_stack(folder / "log", **server) as log:
         kafka_pid = int(log.status()["kafka"]["pid"])
-        yield Alone(folder, sizes, programs, log.settings.kafka, kafka_pid, weed)
+        ground = Alone(folder, arguments.sizes, programs, log.settings.kafka, kafka_pid, weed)
+        asyncio.run(measure_alone(ground, arguments.rounds, arguments.only, found))
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:

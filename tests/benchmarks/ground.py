@@ -79,8 +79,8 @@ class Alone:
 
     folder: Path
     sizes: Sizes
-    programs: Path | None
-    """The raw programs; None when no compiler was to be had."""
+    programs: Path
+    """The folder of the raw programs."""
     kafka: KafkaSettings | None = None
     kafka_pid: int | None = None
     weed: Path | None = None

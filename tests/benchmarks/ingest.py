@@ -72,13 +72,14 @@ async def small_ingest(ground: Alone, kib: int) -> list[Measured]:
 
 def receivers(ground: Alone) -> dict[str, Opened]:
     """Return everybody who can be measured on this ground."""
-    chosen: dict[str, Opened] = {AWAY: partial(_ours, ground, is_log_there=False)}
+    chosen: dict[str, Opened] = {
+        AWAY: partial(_ours, ground, is_log_there=False),
+        RAW: partial(_raw, ground, "wal_first"),
+        NAIVE: partial(_raw, ground, "naive"),
+        CEILING: partial(_raw, ground, "naive", "discard"),
+    }
     if ground.kafka is not None:
         chosen[OURS] = partial(_ours, ground, is_log_there=True)
-    if ground.programs is not None:
-        chosen[RAW] = partial(_raw, ground, "wal_first")
-        chosen[NAIVE] = partial(_raw, ground, "naive")
-        chosen[CEILING] = partial(_raw, ground, "naive", "discard")
     if ground.weed is not None:
         chosen["SeaweedFS fsync"] = partial(_weed, ground, ground.weed, asked="?fsync=true")
         chosen["SeaweedFS no fsync"] = partial(_weed, ground, ground.weed, asked="")
@@ -86,7 +87,6 @@ def receivers(ground: Alone) -> dict[str, Opened]:
 
 
 async def _measured(ground: Alone, case: str, who: str, opened: AbstractAsyncContextManager[Receiver]) -> Measured:
-    assert ground.programs is not None
     async with opened as receiver:
         count, servers = len(receiver.requests), {**receiver.processes, **receiver.others}
         await asyncio.to_thread(touch_memory, ground.sizes.touched_mib)
@@ -140,7 +140,6 @@ async def _ours(ground: Alone, bodies: Sequence[bytes], *, is_log_there: bool) -
 
 @asynccontextmanager
 async def _raw(ground: Alone, name: str, *words: str, bodies: Sequence[bytes]) -> AsyncIterator[Receiver]:
-    assert ground.programs is not None
     folder = ground.folder / uuid4().hex
     async with raw_program(ground.programs / name, folder, *words) as (port, pid):
         yield Receiver(

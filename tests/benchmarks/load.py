@@ -53,10 +53,28 @@ def _unasked() -> None:
 
 async def load(target: Target, requests: Sequence[bytes], half: Callable[[], None] = _unasked) -> Answers:
     """Send all requests; `half` is called when half of the answers are there."""
-    plan, told = target.folder / f"{uuid4().hex}.plan", target.folder / f"{uuid4().hex}.answers"
-    await asyncio.to_thread(_write, plan, requests)
-    words = (str(target.generator), str(target.port), str(target.connections), str(plan), str(told))
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    told = target.folder / f"{uuid4().hex}.answers"
+    # In memory: what a run writes to the disk besides is no part of what is measured.
+    plan = os.memfd_create("plan")
+    try:
+        await asyncio.to_thread(_write, plan, requests)
+        words = (str(target.port), str(target.connections), f"/proc/{os.getpid()}/fd/{plan}", str(told))
+        seconds, ended_at, cpu_seconds = await _sent(target.generator, words, half)
+    finally:
+        os.close(plan)
+    rows = [text.split() for text in (await asyncio.to_thread(told.read_text)).splitlines()]
+    return Answers(
+        statuses=[int(status) for status, _ in rows],
+        times=[int(microseconds) / 1e6 for status, microseconds in rows if status != "0"],
+        seconds=seconds,
+        ended_at=ended_at,
+        cpu_seconds=cpu_seconds,
+    )
+
+
+async def _sent(generator: Path, words: Sequence[str], half: Callable[[], None]) -> tuple[float, float, float]:
+    """Run the generator; return the seconds it took, the loop's clock at its last answer, its processor seconds."""
+    process = await asyncio.create_subprocess_exec(str(generator), *words, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     before = os.times()
     async with asyncio.timeout(LOAD_SECONDS):
@@ -65,19 +83,13 @@ async def load(target: Target, requests: Sequence[bytes], half: Callable[[], Non
         ended_at = asyncio.get_running_loop().time()
         assert await process.wait() == 0, f"the load generator ended with {process.returncode}"
     after = os.times()
-    rows = [text.split() for text in (await asyncio.to_thread(told.read_text)).splitlines()]
-    return Answers(
-        statuses=[int(status) for status, _ in rows],
-        times=[int(microseconds) / 1e6 for status, microseconds in rows if status != "0"],
-        seconds=float(line),
-        ended_at=ended_at,
-        # No other child of this process ends meanwhile.
-        cpu_seconds=after.children_user + after.children_system - before.children_user - before.children_system,
-    )
+    # No other child of this process ends meanwhile, but one that is killed half-way.
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    return float(line), ended_at, spent
 
 
-def _write(plan: Path, requests: Sequence[bytes]) -> None:
-    with plan.open("wb") as file:
+def _write(plan: int, requests: Sequence[bytes]) -> None:
+    with os.fdopen(os.dup(plan), "wb") as file:
         for request in requests:
             file.write(struct.pack("=I", len(request)))
             file.write(request)

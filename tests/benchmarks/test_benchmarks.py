@@ -1,14 +1,20 @@
 """Every benchmark runs, at its smallest, on a live stack; what it measures is looked at by people alone."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.__main__ import cases, write
+from tests.benchmarks.__main__ import alone_cases, cases, write
+from tests.benchmarks.aims import AIMS, reached
 from tests.benchmarks.figures import RAW, Measured, lines_of, percentile, table
-from tests.benchmarks.ground import SMALLEST, Ground
+from tests.benchmarks.ground import SMALLEST, Alone, Ground
+from tests.benchmarks.ingest import DRAINED
 from tests.benchmarks.path import a_text, sign_in
+from tests.benchmarks.raw_programs import compiled
+from tests.benchmarks.whole_path import OURS
 from tests.stacks import Stack
 
 
@@ -23,6 +29,25 @@ async def test_a_benchmark_runs_at_its_smallest(ground: Ground, name: str) -> No
     assert found
     assert all(value > 0 for each in found for value in each.values.values())
     assert all("client" in each.cpu_seconds for each in found)
+
+
+@pytest.mark.parametrize("name", sorted(alone_cases()))
+async def test_a_benchmark_of_one_program_alone_runs_at_its_smallest(name: str, tmp_path: Path) -> None:
+    if sys.platform == "darwin" or shutil.which("cc") is None:
+        pytest.skip("no C compiler for Linux: the load generator and the raw programs cannot be built")
+    programs = compiled(tmp_path / "raw")
+    assert programs is not None
+    found = await alone_cases()[name](Alone(tmp_path, SMALLEST, programs))
+    assert {each.who for each in found} >= {RAW}
+    assert all("client" in each.cpu_seconds for each in found)
+    assert [each.values["lost"] for each in found if "lost" in each.values] == [0] * (2 if name == "recovery" else 0)
+
+
+def test_aims_are_told_with_what_was_reached() -> None:
+    rates = {OURS: 90.0, RAW: 100.0, "SeaweedFS fsync": 60.0}
+    lines = lines_of([Measured("ingest 4 KiB", who, {DRAINED: rate}) for who, rate in rates.items()])
+    told = {each.against: (each.ratio, each.is_met) for each in reached(lines, AIMS)}
+    assert told == {RAW: (0.9, True), "SeaweedFS fsync": (1.5, False)}
 
 
 def test_the_table_sums_rounds_up_and_sets_ours_against_the_raw_program(tmp_path: Path) -> None:
