@@ -4,6 +4,7 @@ from projections.accounts import fold as accounts
 from projections.documents import fold as documents
 from projections.documents.gaps import find_gaps, watch_gaps
 from projections.elements import fold as elements
+from projections.fixity import fold as fixity
 from projections.keys import fold as keys
 from projections.operations import fold as operations
 from projections.tables import Table
@@ -57,6 +58,17 @@ ELEMENTS = View(
         Table("element_status", elements.StatusRow, ("element_id",), "last_seen_at"),
     ),
 )
+FIXITY = View(
+    "fixity",
+    (DOCUMENT_EVENT, ELEMENT_EVENT),
+    fixity.fold,
+    (
+        Table("damages", fixity.DamageRow, ("document_id", "version"), "number"),
+        Table("scrubs", fixity.ScrubRow, ("element_id",), "finished_at"),
+    ),
+    # Few rows, but of a log that every other large view reads as well: a rebuild reads it once for all of them.
+    large=True,
+)
 OPERATIONS = View(
     "operations",
     (SAGA_INBOX, SAGA_EVENT),
@@ -79,4 +91,4 @@ TIMELINE = View(
     large=True,
 )
 
-VIEWS = (DOCUMENTS, TEXTS, ELEMENTS, OPERATIONS, ACCOUNTS, KEYS, TIMELINE)
+VIEWS = (DOCUMENTS, TEXTS, ELEMENTS, FIXITY, OPERATIONS, ACCOUNTS, KEYS, TIMELINE)

@@ -28,11 +28,14 @@ from projections.view import View
 from projections.words import normal
 from schemas.attributes import Attributes
 from schemas.elements import ElementIdentity, Mode
-from schemas.envelope import Message, Position, Received, Record
+from schemas.envelope import Message, Meta, Position, Received, Record
 from schemas.events import (
     AccountCreated,
     Capacity,
+    DocumentDamaged,
+    DocumentMended,
     ElementRegistered,
+    ElementScrubbed,
     ElementStatus,
     Outcome,
     Output,
@@ -41,10 +44,11 @@ from schemas.events import (
     TextExtracted,
     TextUnavailable,
 )
+from schemas.fixity import DamagedPart, DamageReason, FoundBy
 from schemas.identifiers import AccountId, ElementId, derive, new_id
 from schemas.registry import encode
 from schemas.requests import Description, SealedSecret, UploadRequested
-from tests.builders import NOW, an_actor, an_attributes, an_upload_request
+from tests.builders import ELEMENT_ID, EMPTY_SHA256, NOW, an_actor, an_attributes, an_upload_request
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,11 @@ def a_registration(identity: ElementIdentity) -> ElementRegistered:
 
 
 def a_heartbeat(
-    element_id: str, url: str = "http://127.0.0.1:1", *, at: datetime = NOW, epoch: int = 1
+    element_id: str,
+    url: str = "http://127.0.0.1:1",
+    *,
+    at: datetime = NOW,
+    epoch: int = 1,
 ) -> ElementStatus:
     meta = ElementStatus.meta_for(
         event_id=new_id(at),
@@ -222,6 +230,63 @@ def a_heartbeat(
         url=url,
         capacity=Capacity(total=100, used=40, free=60),
         outbox=0,
+    )
+
+
+def a_damage(document_id: str, number: int, version: int = 1, element_id: str = ELEMENT_ID) -> DocumentDamaged:
+    """A version's body is found damaged; `number` is the fact's, and its microseconds after NOW."""
+    return DocumentDamaged(
+        meta=_fixity_meta(DocumentDamaged, document_id, number),
+        document_version=version,
+        element_id=ElementId(element_id),
+        part=DamagedPart.BODY,
+        reason=DamageReason.DIGEST,
+        found_by=FoundBy.SCRUB,
+        sha256=EMPTY_SHA256,
+        size=0,
+        quarantined=(f"{document_id}.v{version}.Опись.txt",),
+    )
+
+
+def a_mending(document_id: str, number: int, version: int = 1, element_id: str = ELEMENT_ID) -> DocumentMended:
+    """The same version is found whole again."""
+    return DocumentMended(
+        meta=_fixity_meta(DocumentMended, document_id, number),
+        document_version=version,
+        element_id=ElementId(element_id),
+        found_by=FoundBy.READ,
+        sha256=EMPTY_SHA256,
+        size=0,
+    )
+
+
+def a_pass(element_id: str, number: int, *, finished_at: datetime = NOW, damaged: int = 0) -> ElementScrubbed:
+    """An element has read itself through in an hour."""
+    meta = ElementScrubbed.meta_for(
+        event_id=derive(element_id, f"scrubbed/{finished_at.isoformat()}", number),
+        aggregate_id=element_id,
+        aggregate_version=number,
+        occurred_at=finished_at,
+        correlation_id=new_id(NOW),
+        actor=an_actor(),
+        source="agent/hot",
+    )
+    started_at = finished_at - timedelta(hours=1)
+    return ElementScrubbed(
+        meta=meta, started_at=started_at, finished_at=finished_at, documents=41, bytes=1_000, damaged=damaged
+    )
+
+
+def _fixity_meta(kind: type[Message], document_id: str, number: int) -> Meta:
+    event_id = derive(document_id, "fixity", number)
+    return kind.meta_for(
+        event_id=event_id,
+        aggregate_id=document_id,
+        aggregate_version=number,
+        occurred_at=NOW + timedelta(microseconds=number),
+        correlation_id=event_id,
+        actor=an_actor(),
+        source="agent/hot",
     )
 
 

@@ -11,7 +11,10 @@ from tests.stacks import Stack, eventually
 
 # What a text view knows of its own waiting is no part of what it says about a text.
 WAITING = ("attempts", "requested_at", "next_attempt_at")
-TABLES = ("documents", "versions", "elements", "texts", "requests", "sagas", "accounts", "keys", "timeline")
+TABLES = (
+    *("documents", "versions", "elements", "damages", "scrubs", "texts"),
+    *("requests", "sagas", "accounts", "keys", "timeline"),
+)
 
 
 def execute(stack: Stack, query: str, *values: object) -> list[dict[str, object]]:

@@ -12,12 +12,16 @@ from projections.reading import LIVE, Page, page_of, place_of, reading, storable
 _COLUMNS = """
     d.document_id, d.version, d.attr_seq, d.attr_sha256, d.filename, d.stored_name, d.relative_path, d.size,
     d.media_type, d.sha256, d.title, d.document_class, d.tags, d.custom, d.retention_class, d.retention_until,
-    d.element_id, d.created_at, d.created_by, d.updated_at, COALESCE(e.mode, s.mode) AS mode
+    d.element_id, d.created_at, d.created_by, d.updated_at, COALESCE(e.mode, s.mode) AS mode,
+    f.part AS damaged_part, f.reason AS damage_reason, f.found_by AS damage_found_by, f.found_at AS damage_found_at,
+    f.quarantined
 """
 _FROM = f"""
     {LIVE}.documents AS d
     LEFT JOIN {LIVE}.elements AS e USING (element_id)
     LEFT JOIN {LIVE}.element_status AS s USING (element_id)
+    LEFT JOIN {LIVE}.damages AS f
+        ON f.document_id = d.document_id AND f.version = d.version AND f.state = 'damaged'
 """
 _ONE = f"SELECT {_COLUMNS} FROM {_FROM} WHERE d.document_id = $1"
 _NEWEST = f"""
@@ -33,7 +37,10 @@ _VERSIONS = f"""
 
 @dataclass(frozen=True)
 class DocumentView:
-    """A document. Size in bytes; `mode` is its element's now (None: the element was never heard of)."""
+    """A document. Size in bytes; `mode` is its element's now (None: the element was never heard of).
+
+    The last five tell of the damage of this version, and are None or empty while none is known.
+    """
 
     document_id: str
     version: int
@@ -56,6 +63,11 @@ class DocumentView:
     created_by: Mapping[str, Any]
     updated_at: datetime
     mode: str | None
+    damaged_part: str | None
+    damage_reason: str | None
+    damage_found_by: str | None
+    damage_found_at: datetime | None
+    quarantined: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -98,4 +110,5 @@ async def versions(pool: asyncpg.Pool, document_id: str) -> tuple[VersionView, .
 
 
 def _document(record: asyncpg.Record) -> DocumentView:
-    return DocumentView(**{**record, "tags": tuple(record["tags"])})
+    lists = {"tags": tuple(record["tags"]), "quarantined": tuple(record["quarantined"] or ())}
+    return DocumentView(**{**record, **lists})

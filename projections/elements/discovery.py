@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -13,6 +14,7 @@ from infra.runtime.redis import translated_errors
 from projections.elements.fold import StatusRow
 from projections.tables import Row
 from schemas.errors import ConfigurationInvalid, DependencyUnavailable
+from schemas.events import ScrubProgress
 
 PREFIX = "artstore:discovery:"
 HEARTBEAT_SECONDS = 15.0
@@ -20,7 +22,10 @@ HEARTBEAT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Discovered:
-    """An element that was heard of within the last fifteen seconds. Sizes in bytes."""
+    """An element that was heard of within the last fifteen seconds. Sizes in bytes; `damaged` versions.
+
+    What an earlier release did not write there is None.
+    """
 
     element_id: str
     name: str
@@ -31,6 +36,8 @@ class Discovered:
     used_bytes: int
     free_bytes: int
     last_seen_at: datetime
+    damaged: int | None
+    scrub: ScrubProgress | None
 
 
 async def discovered(redis: Redis) -> tuple[Discovered, ...]:
@@ -96,6 +103,8 @@ def _as_text(row: StatusRow) -> str:
             "url": row.url,
             "capacity": capacity,
             "at": row.last_seen_at.isoformat(),
+            "damaged": row.damaged,
+            "scrub": _scrub(row),
         },
         ensure_ascii=False,
     )
@@ -113,4 +122,14 @@ def _discovered(text: str) -> Discovered:
         used_bytes=found["capacity"]["used"],
         free_bytes=found["capacity"]["free"],
         last_seen_at=datetime.fromisoformat(found["at"]),
+        damaged=found.get("damaged"),
+        scrub=None if found.get("scrub") is None else ScrubProgress.model_validate(found["scrub"]),
     )
+
+
+def _scrub(row: StatusRow) -> dict[str, Any] | None:
+    if row.scrub_pass is None:
+        return None
+    finished_at = None if row.scrub_finished_at is None else row.scrub_finished_at.isoformat()
+    told = {"share": row.scrub_share, "documents": row.scrub_documents, "finished_at": finished_at}
+    return {"pass_number": row.scrub_pass, **told}

@@ -31,7 +31,10 @@ class ElementRow(NamedTuple):
 
 
 class StatusRow(NamedTuple):
-    """An element's heartbeat. Sizes in bytes; `outbox` counts events that wait for the log."""
+    """An element's heartbeat. Sizes in bytes; `outbox` counts events that wait for the log, `damaged` versions.
+
+    The scrub's columns are those of `ScrubProgress`, None before the first pass.
+    """
 
     element_id: str
     name: str
@@ -42,6 +45,11 @@ class StatusRow(NamedTuple):
     used_bytes: int
     free_bytes: int
     outbox: int
+    damaged: int
+    scrub_pass: int | None
+    scrub_share: float | None
+    scrub_documents: int | None
+    scrub_finished_at: datetime | None
     last_seen_at: datetime
 
     @property
@@ -81,6 +89,7 @@ def fold(identity: bytes) -> ElementRow:
 
 
 def _status(message: ElementStatus) -> StatusRow:
+    scrub = message.scrub
     return StatusRow(
         element_id=message.meta.aggregate_id,
         name=message.name,
@@ -91,5 +100,10 @@ def _status(message: ElementStatus) -> StatusRow:
         used_bytes=message.capacity.used,
         free_bytes=message.capacity.free,
         outbox=message.outbox,
+        damaged=message.damaged,
+        scrub_pass=scrub.pass_number if scrub else None,
+        scrub_share=scrub.share if scrub else None,
+        scrub_documents=scrub.documents if scrub else None,
+        scrub_finished_at=scrub.finished_at if scrub else None,
         last_seen_at=message.meta.occurred_at,
     )

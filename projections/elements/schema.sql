@@ -19,5 +19,10 @@ CREATE TABLE element_status (
     used_bytes bigint NOT NULL,
     free_bytes bigint NOT NULL,
     outbox bigint NOT NULL,
+    damaged bigint NOT NULL,
+    scrub_pass bigint,
+    scrub_share double precision,
+    scrub_documents bigint,
+    scrub_finished_at timestamptz,
     last_seen_at timestamptz NOT NULL
 );

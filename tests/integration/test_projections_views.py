@@ -17,24 +17,28 @@ from infra.runtime.redis import open_redis
 from infra.runtime.settings import Settings
 from infra.runtime.settings_sections import RedisSettings
 from projections.accounts.queries import account, account_by_login
-from projections.catalogue import ACCOUNTS, DOCUMENTS, ELEMENTS, OPERATIONS, TEXTS, TIMELINE
+from projections.catalogue import ACCOUNTS, DOCUMENTS, ELEMENTS, FIXITY, OPERATIONS, TEXTS, TIMELINE
 from projections.documents.queries import document
 from projections.elements.discovery import PREFIX, DiscoveryWriter, discovered
 from projections.elements.queries import elements
+from projections.fixity.queries import DamageView, damages
 from projections.operations.queries import operation
 from projections.texts.queries import TextStore, Wanted, text_state
 from projections.texts.worker import TextWorker
 from projections.timeline.queries import EventView, events
 from schemas.elements import Mode
 from schemas.errors import AgentUnavailable, ConfigurationInvalid, NotFound
-from schemas.events import Outcome
+from schemas.events import Outcome, ScrubProgress
 from schemas.identifiers import new_id
 from schemas.topics import DOCUMENT_EVENT
 from tests.builders import NOW, a_document_committed, an_attributes, an_upload_request
 from tests.projecting import (
     Bench,
+    a_damage,
     a_document,
     a_heartbeat,
+    a_mending,
+    a_pass,
     a_registration,
     a_saga_step,
     a_text,
@@ -115,6 +119,64 @@ async def test_an_element_has_the_newer_of_its_two_modes(bench: Bench) -> None:
     await bench.project(ELEMENTS)
     seen = next(each for each in await elements(bench.pool) if each.element_id == element_id)
     assert (seen.mode, seen.mode_epoch, seen.url, seen.free_bytes) == ("ro", 2, "http://127.0.0.1:1", 60)
+
+
+async def test_an_element_shows_its_damage_its_scrub_and_its_last_whole_pass(bench: Bench) -> None:
+    silent, element_id = new_id(NOW), new_id(NOW)
+    scrub = ScrubProgress(pass_number=3, share=0.25, documents=7, finished_at=NOW)
+    beat = a_heartbeat(element_id).model_copy(update={"damaged": 2, "scrub": scrub})
+    await bench.publish(a_registration(an_identity(silent)), a_registration(an_identity(element_id)), beat)
+    await bench.publish(a_pass(element_id, 2, damaged=1), a_pass(element_id, 1, finished_at=NOW - timedelta(days=7)))
+    await bench.project(ELEMENTS, FIXITY)
+    seen = {each.element_id: each for each in await elements(bench.pool)}
+    known, unknown = seen[element_id], seen[silent]
+    assert (known.damaged, known.scrub_pass, known.scrub_share, known.scrub_documents) == (2, 3, 0.25, 7)
+    assert (known.scrub_finished_at, known.pass_finished_at) == (NOW, NOW)
+    assert (known.pass_number, known.pass_documents, known.pass_bytes, known.pass_damaged) == (2, 41, 1000, 1)
+    assert (unknown.damaged, unknown.scrub_pass, unknown.pass_number) == (None, None, None)
+    async with open_redis(bench.settings.redis) as redis:
+        await DiscoveryWriter(redis, ManualClock(NOW)).tell(ELEMENTS.fold(received(beat)))
+        found = next(each for each in await discovered(redis) if each.element_id == element_id)
+        assert (found.damaged, found.scrub) == (2, scrub)
+
+
+async def test_a_damaged_version_is_in_the_list_and_on_its_document_until_it_is_mended(bench: Bench) -> None:
+    attributes, other = a_document("Опись"), a_document("Акт")
+    await bench.publish(a_document_committed(attributes), a_document_committed(other))
+    await bench.publish(a_damage(attributes.document_id, 6), a_damage(attributes.document_id, 5))
+    await bench.project(DOCUMENTS, FIXITY)
+    seen = await document(bench.pool, attributes.document_id)
+    assert seen is not None
+    assert (seen.damaged_part, seen.damage_reason, seen.damage_found_by) == ("body", "digest", "scrub")
+    assert (seen.damage_found_at, len(seen.quarantined)) == (NOW + timedelta(microseconds=6), 1)
+    whole = await document(bench.pool, other.document_id)
+    assert whole is not None
+    assert (whole.damaged_part, whole.quarantined) == (None, ())
+    mine = [each for each in (await damages(bench.pool, 100)).items if each.document_id == attributes.document_id]
+    assert [(each.title, each.filename, each.version) for each in mine] == [("Опись", "Отчёт.txt", 1)]
+    await bench.publish(a_mending(attributes.document_id, 7), a_damage(attributes.document_id, 6))
+    await bench.project(FIXITY)
+    mended = await document(bench.pool, attributes.document_id)
+    assert mended is not None
+    assert mended.damaged_part is None
+    assert attributes.document_id not in {each.document_id for each in (await damages(bench.pool, 100)).items}
+
+
+async def test_damages_are_listed_the_newest_first_in_pages_even_of_what_no_other_view_knows(bench: Bench) -> None:
+    documents = [new_id(NOW) for _ in range(5)]
+    await bench.publish(*(a_damage(each, 10**15 + number // 2) for number, each in enumerate(documents)))
+    await bench.project(FIXITY)
+    seen: list[DamageView] = []
+    cursor: str | None = None
+    while True:
+        page = await damages(bench.pool, 2, cursor)
+        seen += page.items
+        if (cursor := page.next_cursor) is None:
+            break
+    assert [each.found_at for each in seen] == sorted((each.found_at for each in seen), reverse=True)
+    mine = [each for each in seen if each.document_id in documents]
+    assert sorted(each.document_id for each in mine) == sorted(documents)
+    assert {(each.title, each.filename) for each in mine} == {(None, None)}
 
 
 async def test_a_fresh_heartbeat_is_discovered_and_an_old_one_is_history(bench: Bench) -> None:

@@ -27,8 +27,11 @@ from schemas.topics import DOCUMENT_EVENT
 from tests.builders import NOW, a_document_committed
 from tests.projecting import (
     Bench,
+    a_damage,
     a_document,
     a_heartbeat,
+    a_mending,
+    a_pass,
     a_registration,
     a_text,
     an_identity,
@@ -65,7 +68,7 @@ async def rows_of(bench: Bench, documents: list[Attributes]) -> dict[str, list[d
     """Every column of every row about these documents."""
     ids = [each.document_id for each in documents]
     found: dict[str, list[dict[str, object]]] = {}
-    for table in ("documents", "versions"):
+    for table in ("documents", "versions", "damages"):
         records = await bench.pool.fetch(
             f"SELECT * FROM views.{table} WHERE document_id = ANY($1::text[]) ORDER BY document_id, version",  # noqa: S608
             ids,
@@ -84,6 +87,9 @@ async def an_archive(bench: Bench, root: Path, identity: ElementIdentity) -> lis
     earlier = changed.model_copy(update={"attr_seq": 1})
     events = [a_document_committed(state) for state in (plain, earlier, changed, first, second)]
     await bench.publish(a_registration(identity), *events)
+    # One is damaged, one was; the log says it twice and in disorder.
+    mended = (a_mending(changed.document_id, 9), a_damage(changed.document_id, 8))
+    await bench.publish(a_damage(second.document_id, 7, version=2), *mended, *mended, a_pass(identity.element_id, 1))
     return [plain, changed, second]
 
 
@@ -92,7 +98,10 @@ async def test_dropped_views_come_back_the_same_from_the_log_and_from_the_disks(
     documents = await an_archive(bench, root, identity)
     await bench.project(*VIEWS)
     before = await rows_of(bench, documents)
-    assert [len(rows) for rows in before.values()] == [3, 4]
+    assert [len(rows) for rows in before.values()] == [3, 4, 2]
+    assert sorted(str(row["state"]) for row in before["damages"]) == ["damaged", "mended"]
+    passes = "SELECT * FROM views.scrubs WHERE element_id = $1"
+    assert (scrubbed := await bench.pool.fetchrow(passes, identity.element_id)) is not None
     sources: tuple[Source, ...] = ("log", "attributes")
     for source in sources:
         await bench.pool.execute("DROP SCHEMA views CASCADE")
@@ -100,6 +109,7 @@ async def test_dropped_views_come_back_the_same_from_the_log_and_from_the_disks(
         assert report.comparison is None
         assert not report.broken
         assert await rows_of(bench, documents) == before
+        assert await bench.pool.fetchrow(passes, identity.element_id) == scrubbed
         assert await bench.pool.fetchval("SELECT built_from FROM views.generation") == source
         assert await bench.pool.fetchval("SELECT to_regnamespace('views_prev')") is None
     assert await ensure_views(bench.pool) is False
