@@ -21,7 +21,7 @@ from api_gateway.dependencies import Parts
 from api_gateway.discovery import RedisDiscovery
 from api_gateway.keyholder import FollowedKeys, Keyholder, Keys
 from api_gateway.passwords import Passwords
-from api_gateway.routes import accounts, auth, documents, elements, events, keys, operations, search, uploads
+from api_gateway.routes import accounts, auth, damages, documents, elements, events, keys, operations, search, uploads
 from api_gateway.sessions import Sessions
 from api_gateway.ui import Ui, built_ui
 from api_gateway.views import PostgresViews
@@ -45,7 +45,7 @@ from schemas.errors import ConfigurationInvalid
 NAME = "gateway"
 # Waiting ones among them; a body of 64 KiB each at the most.
 REQUESTS_AT_ONCE = 512
-ROOMS = (auth, uploads, documents, search, operations, elements, events, accounts, keys)
+ROOMS = (auth, uploads, documents, search, operations, elements, damages, events, accounts, keys)
 
 
 @asynccontextmanager

@@ -88,4 +88,6 @@ def _element(found: Discovered) -> Element:
         url=found.url,
         capacity=Capacity(total=found.total_bytes, used=found.used_bytes, free=found.free_bytes),
         at=found.last_seen_at,
+        damaged=found.damaged,
+        scrub=found.scrub,
     )

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from schemas.api.body import Page, Problem
 from schemas.api.documents import DocumentBody, HitBody
 from schemas.api.events import EventBody
+from schemas.api.fixity import DamageBody, PassBody
 from schemas.api.operations import StepBody
 from schemas.elements import Mode
 from schemas.errors import DatabaseUnavailable, InvalidCursor
-from schemas.events import Capacity
+from schemas.events import Capacity, ScrubProgress
 from schemas.permissions import Role
 from schemas.requests import SealedSecret, UploadRequested
 
@@ -73,7 +74,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Element:
-    """A storage element as its agent last told of itself; what was never told is None."""
+    """A storage element as its agent last told of itself; what was never told is None.
+
+    `last_pass` is the last whole pass of its scrub, which only the views know.
+    """
 
     element_id: str
     name: str
@@ -82,6 +86,9 @@ class Element:
     url: str | None = None
     capacity: Capacity | None = None
     at: datetime | None = None
+    damaged: int | None = None
+    scrub: ScrubProgress | None = None
+    last_pass: PassBody | None = None
 
 
 class Views(Protocol):
@@ -121,6 +128,10 @@ class Views(Protocol):
         """Return every element that was ever registered, with its last status."""
         ...
 
+    async def list_damages(self, limit: int, cursor: str | None) -> Page[DamageBody]:
+        """Return the versions that are damaged now, the newest damage first; InvalidCursor."""
+        ...
+
 
 class MemoryViews:
     """The shipped double: views that hold what they are given; Cursors are positions.
@@ -134,6 +145,7 @@ class MemoryViews:
         self.documents: dict[str, Document] = {}
         self.events: list[EventBody] = []
         self.elements: list[Element] = []
+        self.damages: list[DamageBody] = []
         self.away = False
 
     async def find_account(self, login: str) -> Account | None:
@@ -181,6 +193,11 @@ class MemoryViews:
         if self.away:
             raise DatabaseUnavailable
         return tuple(self.elements)
+
+    async def list_damages(self, limit: int, cursor: str | None) -> Page[DamageBody]:
+        """Return the versions that are damaged now, the newest damage first."""
+        found = sorted(self.damages, key=lambda damage: damage.found_at, reverse=True)
+        return _page(DamageBody, found, limit, cursor)
 
 
 def _hit(body: DocumentBody) -> HitBody:

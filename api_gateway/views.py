@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -12,17 +13,19 @@ from projections.accounts import queries as accounts
 from projections.documents import queries as documents
 from projections.documents.search import Hit, search
 from projections.elements import queries as elements
+from projections.fixity import queries as fixity
 from projections.operations import queries as operations
 from projections.reading import Page as Listed
 from projections.timeline import queries as timeline
 from schemas.api.body import Page, Problem
 from schemas.api.documents import DocumentBody, HitBody, Person, RetentionBody
 from schemas.api.events import ActorBody, EventBody
+from schemas.api.fixity import DamageBody, IntegrityBody, PassBody
 from schemas.api.operations import StepBody
 from schemas.elements import Mode
 from schemas.envelope import Actor
 from schemas.errors import DatabaseUnavailable
-from schemas.events import Capacity
+from schemas.events import Capacity, ScrubProgress
 from schemas.permissions import Role
 from schemas.requests import UploadRequested
 
@@ -80,6 +83,10 @@ class PostgresViews:
     async def list_elements(self) -> Sequence[Element]:
         """Return every element that was ever registered, with its last status."""
         return tuple(map(_element, await _bounded(elements.elements(self._pool))))
+
+    async def list_damages(self, limit: int, cursor: str | None) -> Page[DamageBody]:
+        """Return the versions that are damaged now, the newest damage first."""
+        return _page(DamageBody, await _bounded(fixity.damages(self._pool, limit, cursor)), _damage)
 
 
 async def _bounded(question: Awaitable[Seen]) -> Seen:
@@ -162,7 +169,23 @@ def _body(found: documents.DocumentView) -> DocumentBody:
         created_by=Person.model_validate(found.created_by, extra="ignore"),
         updated_at=found.updated_at,
         attr_seq=found.attr_seq,
+        integrity=_integrity(found),
     )
+
+
+def _integrity(found: documents.DocumentView) -> IntegrityBody:
+    return IntegrityBody(
+        state="whole" if found.damaged_part is None else "damaged",
+        part=found.damaged_part,
+        reason=found.damage_reason,
+        found_by=found.damage_found_by,
+        found_at=found.damage_found_at,
+        quarantined=found.quarantined,
+    )
+
+
+def _damage(found: fixity.DamageView) -> DamageBody:
+    return DamageBody.model_validate(asdict(found))
 
 
 def _hit(found: Hit) -> HitBody:
@@ -205,4 +228,22 @@ def _element(found: elements.ElementView) -> Element:
         url=found.url,
         capacity=Capacity.model_validate(sizes) if known else None,
         at=found.last_seen_at,
+        damaged=found.damaged,
+        scrub=_scrub(found),
+        last_pass=_last_pass(found),
     )
+
+
+def _scrub(found: elements.ElementView) -> ScrubProgress | None:
+    if found.scrub_pass is None:
+        return None
+    told = {"share": found.scrub_share, "documents": found.scrub_documents, "finished_at": found.scrub_finished_at}
+    return ScrubProgress.model_validate({"pass_number": found.scrub_pass, **told})
+
+
+def _last_pass(found: elements.ElementView) -> PassBody | None:
+    if found.pass_number is None:
+        return None
+    names = ("number", "started_at", "finished_at", "documents", "bytes", "damaged")
+    told = {name: getattr(found, f"pass_{name}") for name in names}
+    return PassBody.model_validate({"pass_number": told.pop("number"), **told})

@@ -55,8 +55,10 @@ async def locate_attributes(document_id: str, who: Reader, parts: Given) -> Resp
 
 
 def etag_of(document: Document) -> str:
-    """Return the strong entity tag: the seal covers everything but the element's mode of now, which is said beside."""
-    return f'"sha256:{document.attr_sha256}/{document.body.mode or "unknown"}"'
+    """Return the strong entity tag: the seal, and beside it what it does not cover: the element's mode, and damage."""
+    found_at = document.body.integrity.found_at
+    damage = "" if found_at is None else f"/damaged:{found_at.isoformat()}"
+    return f'"sha256:{document.attr_sha256}/{document.body.mode or "unknown"}{damage}"'
 
 
 def is_named(tag: str, if_none_match: str) -> bool:

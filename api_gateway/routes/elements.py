@@ -1,5 +1,6 @@
 """Storage elements as people see them."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from fastapi import APIRouter
@@ -9,6 +10,7 @@ from api_gateway.placement import is_online
 from api_gateway.ports import Element
 from schemas.api.body import Page
 from schemas.api.elements import CapacityBody, ElementBody
+from schemas.api.fixity import ScrubBody
 
 router = APIRouter(prefix="/api/v1/elements", tags=["elements"])
 
@@ -25,13 +27,15 @@ async def list_elements(_who: ElementReader, parts: Given) -> Page[ElementBody]:
 
 
 def _newer(told: Element, kept: Element | None) -> Element:
-    if kept is None or kept.at is None or (told.at is not None and told.at >= kept.at):
+    if kept is None:
         return told
+    if kept.at is None or (told.at is not None and told.at >= kept.at):
+        return replace(told, last_pass=kept.last_pass)
     return kept
 
 
 def _body(element: Element, now: datetime) -> ElementBody:
-    capacity = element.capacity
+    capacity, scrub = element.capacity, element.scrub
     return ElementBody(
         element_id=element.element_id,
         name=element.name,
@@ -41,4 +45,7 @@ def _body(element: Element, now: datetime) -> ElementBody:
         capacity=CapacityBody(total=capacity.total, used=capacity.used, free=capacity.free) if capacity else None,
         last_seen_at=element.at,
         url=element.url,
+        damaged=element.damaged,
+        scrub=ScrubBody.model_validate(scrub.model_dump()) if scrub else None,
+        last_pass=element.last_pass,
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from schemas.api.body import Body
+from schemas.api.fixity import IntegrityBody
 
 
 class Person(Body):
@@ -42,6 +43,7 @@ class DocumentBody(Body):
     created_by: Person
     updated_at: datetime
     attr_seq: int
+    integrity: IntegrityBody
 
 
 class HitBody(Body):

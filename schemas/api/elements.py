@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.api.body import Body
+from schemas.api.fixity import PassBody, ScrubBody
 
 
 class CapacityBody(Body):
@@ -15,7 +16,10 @@ class CapacityBody(Body):
 
 
 class ElementBody(Body):
-    """One item of `GET /api/v1/elements`."""
+    """One item of `GET /api/v1/elements`.
+
+    `damaged` versions it has now, `scrub` is how far it reads itself, as its agent last told; null: it never did.
+    """
 
     element_id: str
     name: str
@@ -25,3 +29,6 @@ class ElementBody(Body):
     capacity: CapacityBody | None
     last_seen_at: datetime | None
     url: str | None
+    damaged: int | None
+    scrub: ScrubBody | None
+    last_pass: PassBody | None

@@ -149,6 +149,7 @@ class Ground:
             "GET /search": lambda: archive.get("/search", q="несгораемый"),
             "GET /operations/{id}": lambda: archive.get(f"/operations/{known['operation_id']}"),
             "GET /elements": lambda: archive.get("/elements"),
+            "GET /damages": lambda: archive.get("/damages"),
             "GET /events": lambda: archive.get("/events"),
             "GET /.well-known/jwks.json": lambda: archive.http.get("/.well-known/jwks.json"),
             "GET /health/ready": lambda: archive.http.get("/health/ready"),

@@ -25,6 +25,7 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.security import AccessClaims, sign_token
 from producers.publisher import MemoryPublisher
 from schemas.api.documents import DocumentBody, Person, RetentionBody
+from schemas.api.fixity import DamageBody, IntegrityBody
 from schemas.elements import Mode
 from schemas.envelope import Message, Position, Record
 from schemas.events import Capacity
@@ -182,9 +183,23 @@ class Edge:
             created_by=Person(subject="s", login="anna", full_name="Анна"),
             updated_at=at,
             attr_seq=1,
+            integrity=IntegrityBody(state="whole"),
         )
         document = self.views.documents[body.document_id] = Document(body, EMPTY_SHA256)
         return document
+
+    def damage(self, document: Document, *, seconds: int = 0) -> DamageBody:
+        """Let the views know that the document's body is damaged."""
+        body, at = document.body, NOW + timedelta(seconds=seconds)
+        found = {"part": "body", "reason": "digest", "found_by": "scrub", "found_at": at}
+        names = (f"{body.document_id}.v1.{body.filename}",)
+        damaged = IntegrityBody.model_validate({"state": "damaged", **found, "quarantined": names})
+        turned = body.model_copy(update={"integrity": damaged})
+        self.views.documents[body.document_id] = replace(document, body=turned)
+        about = body.model_dump(include={"document_id", "version", "filename", "title", "element_id"})
+        damage = DamageBody.model_validate({**about, **found, "element_name": "hot", "quarantined": names})
+        self.views.damages.append(damage)
+        return damage
 
 
 def assert_problem(answer: httpx2.Response, status: int, code: str) -> list[str]:

@@ -6,10 +6,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from api_gateway.ports import Element
 from infra.runtime.security import verify_download_ticket
 from schemas.api.events import ActorBody, EventBody
+from schemas.api.fixity import PassBody
 from schemas.elements import Mode
+from schemas.events import ScrubProgress
 from schemas.identifiers import derive, new_id
+from schemas.permissions import Permission
 from tests.builders import NOW
 from tests.unit.api_gateway.edge import HOT, VAULT, Edge, assert_problem
 
@@ -37,6 +41,40 @@ async def test_the_tag_changes_with_the_mode_that_is_shown(edge: Edge) -> None:
     turned = document.body.model_copy(update={"mode": Mode.READ_ONLY})
     edge.views.documents[document.body.document_id] = replace(document, body=turned)
     assert (await edge.get(path)).headers["ETag"] != before
+
+
+async def test_a_damaged_document_says_what_is_wrong_with_it_and_its_tag_changes(edge: Edge) -> None:
+    document = edge.add_document()
+    path = f"/documents/{document.body.document_id}"
+    whole = await edge.get(path, "reader")
+    nothing: dict[str, object] = {"part": None, "reason": None, "found_by": None, "found_at": None, "quarantined": []}
+    assert whole.json()["integrity"] == {"state": "whole", **nothing}
+    edge.damage(document)
+    damaged = await edge.get(path, "reader", If_None_Match=whole.headers["ETag"])
+    assert damaged.status_code == 200
+    told = damaged.json()["integrity"]
+    assert (told["state"], told["part"], told["reason"], told["found_by"]) == ("damaged", "body", "digest", "scrub")
+    assert told["quarantined"] == [f"{document.body.document_id}.v1.опись.txt"]
+    edge.damage(document, seconds=1)
+    assert (await edge.get(path, "reader", If_None_Match=damaged.headers["ETag"])).status_code == 200
+    assert (await edge.get("/documents")).json()["items"][0]["integrity"]["state"] == "damaged"
+
+
+async def test_damages_are_listed_the_newest_first_in_pages(edge: Edge) -> None:
+    made = [edge.damage(edge.add_document(str(n), seconds=n), seconds=n) for n in range(3)]
+    first = (await edge.get("/damages?limit=2", "reader")).json()
+    rest = (await edge.get(f"/damages?limit=2&cursor={first['next_cursor']}", "reader")).json()
+    assert [item["title"] for item in (*first["items"], *rest["items"])] == ["2", "1", "0"]
+    assert rest["next_cursor"] is None
+    assert first["items"][0] == made[2].model_dump(mode="json")
+
+
+async def test_who_may_not_see_documents_is_not_told_their_names_by_way_of_the_damages(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for permission in (Permission.READ, Permission.READ_ELEMENTS):
+        monkeypatch.setattr("schemas.permissions.GRANTS", {"half": frozenset({permission})})
+        assert_problem(await edge.get("/damages", "half"), 403, "permission_denied")
 
 
 @pytest.mark.parametrize("part", ["content", "attributes"])
@@ -98,12 +136,12 @@ async def test_search_finds_words_and_refuses_none(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=many"])
-@pytest.mark.parametrize("path", ["/documents", "/search", "/events"])
+@pytest.mark.parametrize("path", ["/documents", "/search", "/events", "/damages"])
 async def test_limits_are_between_one_and_a_hundred(edge: Edge, path: str, query: str) -> None:
     assert assert_problem(await edge.get(f"{path}?q=a&{query}"), 422, "invalid_request") == ["query/limit"]
 
 
-@pytest.mark.parametrize("path", ["/documents?", "/search?q=a&", "/events?"])
+@pytest.mark.parametrize("path", ["/documents?", "/search?q=a&", "/events?", "/damages?"])
 async def test_a_foreign_cursor_is_refused(edge: Edge, path: str) -> None:
     assert_problem(await edge.get(f"{path}cursor=!"), 400, "invalid_cursor")
 
@@ -121,6 +159,29 @@ async def test_elements_are_shown_with_mode_state_and_room(edge: Edge) -> None:
     assert items[0]["capacity"] is None
     assert items[1]["capacity"] == {"total": 1000, "used": 400, "free": 600}
     assert items[1]["mode_epoch"] == 3
+    assert (items[0]["damaged"], items[0]["scrub"], items[0]["last_pass"]) == (None, None, None)
+
+
+async def test_elements_tell_their_damage_and_their_scrub_and_keep_the_last_pass_that_only_views_know(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scrub = ScrubProgress(pass_number=2, share=0.25, documents=7, finished_at=NOW)
+    last = PassBody(pass_number=1, started_at=NOW, finished_at=NOW, documents=41, bytes=1000, damaged=1)
+    edge.views.elements = [replace(HOT, damaged=1, last_pass=last)]
+
+    async def heard(_self: object) -> list[Element]:
+        return [replace(HOT, damaged=2, scrub=scrub, at=NOW + timedelta(seconds=1))]
+
+    monkeypatch.setattr("api_gateway.discovery.ViewDiscovery.elements", heard)
+    (item,) = (await edge.get("/elements", "reader")).json()["items"]
+    assert item["damaged"] == 2
+    assert item["scrub"] == {
+        "pass_number": 2,
+        "share": 0.25,
+        "documents": 7,
+        "finished_at": "2026-11-24T10:30:15.123456Z",
+    }
+    assert item["last_pass"] == last.model_dump(mode="json")
 
 
 async def test_events_are_listed_by_document_or_operation_in_their_order(edge: Edge) -> None:

@@ -24,7 +24,7 @@ PATHS = {
     ],
     "search": ["/search?q=опись"],
     "events": ["/events"],
-    "elements": ["/elements"],
+    "elements": ["/elements", "/damages"],
     "operations": ["/operations/{operation}"],
 }
 
@@ -93,7 +93,7 @@ async def test_a_form_without_its_parts_is_refused(edge: Edge) -> None:
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer x", "Basic YTpi", "Bearer a.b.c"])
 async def test_without_a_valid_token_nothing_is_shown(edge: Edge, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    for path in ("/documents", "/events", "/elements", "/search?q=a", f"/operations/{derive('a', 'b')}"):
+    for path in ("/documents", "/events", "/elements", "/damages", "/search?q=a", f"/operations/{derive('a', 'b')}"):
         answer = await edge.http.get(f"/api/v1{path}", headers=headers)
         assert_problem(answer, 401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == "Bearer"

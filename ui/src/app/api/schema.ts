@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/damages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Damages
+         * @description List the versions that are damaged now, the newest damage first, to who may see elements and documents.
+         */
+        get: operations["list_damages_api_v1_damages_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents": {
         parameters: {
             query?: never;
@@ -338,6 +358,37 @@ export interface components {
             used: number;
         };
         /**
+         * DamageBody
+         * @description One item of `GET /api/v1/damages`. Names are null where the views do not know them.
+         */
+        DamageBody: {
+            /** Document Id */
+            document_id: string;
+            /** Element Id */
+            element_id: string;
+            /** Element Name */
+            element_name: string | null;
+            /** Filename */
+            filename: string | null;
+            /**
+             * Found At
+             * Format: date-time
+             */
+            found_at: string;
+            /** Found By */
+            found_by: string;
+            /** Part */
+            part: string;
+            /** Quarantined */
+            quarantined: string[];
+            /** Reason */
+            reason: string;
+            /** Title */
+            title: string | null;
+            /** Version */
+            version: number;
+        };
+        /**
          * DocumentBody
          * @description `GET /api/v1/documents/{id}`. `size` in bytes, `mode` of its element now.
          */
@@ -362,6 +413,7 @@ export interface components {
             element_id: string;
             /** Filename */
             filename: string;
+            integrity: components["schemas"]["IntegrityBody"];
             /** Media Type */
             media_type: string;
             /** Mode */
@@ -386,11 +438,16 @@ export interface components {
         /**
          * ElementBody
          * @description One item of `GET /api/v1/elements`.
+         *
+         *     `damaged` versions it has now, `scrub` is how far it reads itself, as its agent last told; null: it never did.
          */
         ElementBody: {
             capacity: components["schemas"]["CapacityBody"] | null;
+            /** Damaged */
+            damaged: number | null;
             /** Element Id */
             element_id: string;
+            last_pass: components["schemas"]["PassBody"] | null;
             /** Last Seen At */
             last_seen_at: string | null;
             /** Mode */
@@ -399,6 +456,7 @@ export interface components {
             mode_epoch: number;
             /** Name */
             name: string;
+            scrub: components["schemas"]["ScrubBody"] | null;
             /**
              * State
              * @enum {string}
@@ -462,6 +520,34 @@ export interface components {
             version: number;
         };
         /**
+         * IntegrityBody
+         * @description What the archive knows of a version's bytes and attributes.
+         *
+         *     `whole`: nothing is known against it. `damaged`: it is not served until it is mended; then all else is told: which
+         *     `part` (body, attributes), how that shows (`reason`), who saw it and when, and the names in the element's
+         *     `quarantine/` that belong to it.
+         */
+        IntegrityBody: {
+            /** Found At */
+            found_at?: string | null;
+            /** Found By */
+            found_by?: string | null;
+            /** Part */
+            part?: string | null;
+            /**
+             * Quarantined
+             * @default []
+             */
+            quarantined: string[];
+            /** Reason */
+            reason?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "whole" | "damaged";
+        };
+        /**
          * OperationBody
          * @description `GET /api/v1/operations/{id}`. `succeeded` means: found at once.
          */
@@ -493,6 +579,13 @@ export interface components {
              */
             steps: components["schemas"]["StepBody"][];
         };
+        /** Page[DamageBody] */
+        Page_DamageBody_: {
+            /** Items */
+            items: components["schemas"]["DamageBody"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[DocumentBody] */
         Page_DocumentBody_: {
             /** Items */
@@ -520,6 +613,30 @@ export interface components {
             items: components["schemas"]["HitBody"][];
             /** Next Cursor */
             next_cursor?: string | null;
+        };
+        /**
+         * PassBody
+         * @description The last whole pass of an element over all that it holds: `bytes` read, `damaged` versions at its end.
+         */
+        PassBody: {
+            /** Bytes */
+            bytes: number;
+            /** Damaged */
+            damaged: number;
+            /** Documents */
+            documents: number;
+            /**
+             * Finished At
+             * Format: date-time
+             */
+            finished_at: string;
+            /** Pass Number */
+            pass_number: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
         };
         /**
          * Person
@@ -581,6 +698,20 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "editor" | "reader" | "auditor";
+        /**
+         * ScrubBody
+         * @description How far an element has read itself: the pass at work or the last one, the share of it that is done, 0 to 1.
+         */
+        ScrubBody: {
+            /** Documents */
+            documents: number;
+            /** Finished At */
+            finished_at: string | null;
+            /** Pass Number */
+            pass_number: number;
+            /** Share */
+            share: number;
+        };
         /**
          * StepBody
          * @description One step and its state.
@@ -767,6 +898,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenBody"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_damages_api_v1_damages_get: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DamageBody_"];
                 };
             };
             /** @description A problem (RFC 9457). */
