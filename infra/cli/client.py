@@ -20,6 +20,7 @@ from schemas.api.auth import TokenBody
 from schemas.api.body import Page
 from schemas.api.documents import DocumentBody, HitBody
 from schemas.api.events import EventBody
+from schemas.api.fixity import DamageBody
 from schemas.api.operations import OperationBody
 from schemas.api.uploads import Receipt, UploadAnswer, UploadBody
 from schemas.errors import Unauthenticated, ViewsBehind
@@ -138,6 +139,10 @@ class ArchiveClient:
     def documents(self) -> Iterator[DocumentBody]:
         """All documents, newest first."""
         return self._pages(DocumentBody, "/api/v1/documents", {})
+
+    def damages(self) -> Iterator[DamageBody]:
+        """All versions that are damaged now, the newest damage first."""
+        return self._pages(DamageBody, "/api/v1/damages", {})
 
     def search(self, words: str) -> Iterator[HitBody]:
         """All hits, best first."""

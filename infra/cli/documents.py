@@ -1,7 +1,8 @@
-"""Commands about documents: what `login`, `put` and `get` add, and `find`, `ls`, `stat`, `events`."""
+"""Commands about documents: what `login`, `put` and `get` add, and `find`, `ls`, `damages`, `stat`, `events`."""
 
 import itertools
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from infra.cli.session import FindPlace, archive, configured_place
 from infra.cli.terminal import DocumentArgument, Json
 from infra.cli.trails import trail_lines, whole_trail
 from schemas.api.documents import DocumentBody
+from schemas.api.fixity import DamageBody, IntegrityBody
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Most lines to print.")]
 
@@ -51,10 +53,31 @@ def _register_lists(app: typer.Typer, find_place: FindPlace) -> None:
             return
         terminal.table([_summary(document) for document in documents])
 
+    @app.command(rich_help_panel=terminal.DOCUMENTS_PANEL)
+    def damages(limit: Limit = 100, *, as_json: Json = False) -> None:
+        """List documents that are damaged now, the newest damage first."""
+        with archive(find_place, as_json=as_json) as (_, client):
+            found = list(itertools.islice(client.damages(), limit))
+        if as_json:
+            terminal.show_json({"items": [terminal.plain(damage) for damage in found]})
+            return
+        terminal.table([_damage(damage) for damage in found])
+        terminal.tell(f"{len(found)} damaged.")
+
 
 def _summary(document: DocumentBody) -> tuple[object, ...]:
-    created = document.created_at.strftime("%Y-%m-%d %H:%M:%S")
-    return (document.document_id, created, f"{document.size:>12}", document.filename)
+    mark = ("damaged",) if document.integrity.state == "damaged" else ()
+    return (document.document_id, _moment(document.created_at), f"{document.size:>12}", document.filename, *mark)
+
+
+def _damage(damage: DamageBody) -> tuple[object, ...]:
+    name = f"{damage.document_id} v{damage.version}"
+    wrong = f"{damage.part}: {damage.reason}"
+    return (name, _moment(damage.found_at), damage.element_name or damage.element_id, wrong, damage.filename or "")
+
+
+def _moment(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _register_one(app: typer.Typer, find_place: FindPlace) -> None:
@@ -99,9 +122,17 @@ def _facts(document: DocumentBody) -> Iterator[tuple[str, object]]:
             case "retention":
                 until = document.retention.until
                 yield name, f"{document.retention.retention_class}, until {until.date() if until else 'for ever'}"
+            case "integrity":
+                yield name, _integrity(document.integrity)
             case "tags":
                 yield name, ", ".join(document.tags)
             case "custom":
                 yield name, ", ".join(f"{key}={item}" for key, item in document.custom.items())
             case _:
                 yield name, value
+
+
+def _integrity(integrity: IntegrityBody) -> str:
+    if integrity.found_at is None:
+        return integrity.state
+    return f"{integrity.state} ({integrity.part}: {integrity.reason}), seen {_moment(integrity.found_at)}"

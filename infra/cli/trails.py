@@ -53,8 +53,16 @@ def _walk(children: Children, cause: str | None, depth: int) -> Iterator[tuple[i
 
 def _line(event: EventBody) -> str:
     when = event.occurred_at.isoformat(timespec="milliseconds")
-    what = f"{event.type.removeprefix(PREFIX)} {event.aggregate_type} {event.aggregate_id} v{event.aggregate_version}"
+    what = f"{event.type.removeprefix(PREFIX)} {_about(event)}"
     where = f"{event.topic}/{event.partition}@{event.offset}"
     cause = event.payload.get("cause_type")
     because = f"  on {cause.removeprefix(PREFIX)}" if isinstance(cause, str) else ""
     return f"{when}  {what}{because}  by {event.actor.login}  {where}"
+
+
+def _about(event: EventBody) -> str:
+    if event.aggregate_type != "fixity":
+        return f"{event.aggregate_type} {event.aggregate_id} v{event.aggregate_version}"
+    # The version of fixity is a time in microseconds: what people know is the version of the document.
+    told = [str(event.payload[name]) for name in ("part", "reason", "found_by") if name in event.payload]
+    return f"document {event.aggregate_id} v{event.payload.get('document_version')} ({', '.join(told)})"

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import uvicorn
@@ -30,11 +30,11 @@ from schemas.api.accounts import AccountBody
 from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
+from tests.unit.cli.shown import NOW, damage, shown
 
 PASSWORD = "swordfish"
 PAGE = 7
 PIECE = 2**18
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 QUICK = Patience(attempts=4, seconds=5.0, first_pause_seconds=0.01)
 
 Command = Callable[..., Result]
@@ -63,6 +63,7 @@ class World:
     refused_puts: list[errors.ArtStoreError] = field(default_factory=list)
     broken_downloads: int = 0
     flipped_bit_in: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
     failing_names: set[str] = field(default_factory=set)
     silent_after: str | None = None
     deaf: bool = False
@@ -193,31 +194,20 @@ def _settle(world: World, stored: Stored, data: bytes) -> None:
         stored.content, stored.state = data, "succeeded"
 
 
-def _shown(stored: Stored) -> dict[str, Any]:
-    body = stored.body
-    return {
-        "document_id": stored.document_id,
-        "version": 1,
-        "filename": body.filename,
-        "title": body.title or body.filename,
-        "size": body.size,
-        "media_type": body.media_type or "application/octet-stream",
-        "sha256": body.sha256,
-        "document_class": body.document_class or "",
-        "tags": list(body.tags),
-        "custom": body.custom,
-        "element_id": str(uuid.UUID(int=1)),
-        "mode": "edit",
-        "retention": {"class": body.retention_class, "until": None},
-        "created_at": NOW.isoformat(),
-        "created_by": {"subject": str(uuid.UUID(int=2)), "login": "admin", "full_name": "Administrator"},
-        "updated_at": NOW.isoformat(),
-        "attr_seq": 1,
-    }
+async def _damages(request: Request) -> Response:
+    world = _signed_in(request)
+    about = {"version": 1, "element_id": str(uuid.UUID(int=1)), "element_name": "hot", "title": None}
+    names = [stored for stored in world.committed() if stored.body.filename in world.damaged]
+    items = [
+        {"document_id": stored.document_id, "filename": stored.body.filename, **about, **damage(stored)}
+        for stored in names
+    ]
+    return _page(request, items)
 
 
 async def _document(request: Request) -> Response:
-    return JSONResponse(_shown(_signed_in(request).document(request.path_params["id"])))
+    world = _signed_in(request)
+    return JSONResponse(shown(world.document(request.path_params["id"]), world))
 
 
 async def _attributes(request: Request) -> Response:
@@ -264,7 +254,8 @@ async def _pieces(world: World, data: bytes) -> AsyncIterator[bytes]:
 
 
 async def _list(request: Request) -> Response:
-    return _page(request, [_shown(stored) for stored in _signed_in(request).committed()])
+    world = _signed_in(request)
+    return _page(request, [shown(stored, world) for stored in world.committed()])
 
 
 async def _search(request: Request) -> Response:
@@ -277,8 +268,8 @@ async def _search(request: Request) -> Response:
         is_text = (stored.body.media_type or "").startswith("text/")
         text = (stored.content or b"").decode(errors="ignore") if is_text else ""
         if wanted <= _stems(f"{stored.body.filename} {stored.body.title} {text}"):
-            shown = _shown(stored)
-            named = {name: shown[name] for name in ("document_id", "version", "filename", "title")}
+            told = shown(stored, world)
+            named = {name: told[name] for name in ("document_id", "version", "filename", "title")}
             hits.append({**named, "snippet": text[:40], "rank": 0.5})
     return _page(request, hits)
 
@@ -355,6 +346,7 @@ GATEWAY_ROUTES = (
     Route("/api/v1/documents/{id}", _document),
     Route("/api/v1/documents/{id}/attributes", _attributes),
     Route("/api/v1/documents/{id}/content", _content),
+    Route("/api/v1/damages", _damages),
     Route("/api/v1/search", _search),
     Route("/api/v1/events", _events),
 )

@@ -216,3 +216,19 @@ def test_what_the_disk_refuses_is_json_where_json_is_asked_for(artstore: Command
     result = artstore("get", document_id, "-o", report, "--json")
     (told,) = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
     assert (result.exit_code, told["code"], told["about"]) == (1, "os_error", str(report))
+
+
+def test_damaged_documents_are_listed_and_marked_wherever_they_are_shown(
+    artstore: Command, world: World, report: Path
+) -> None:
+    assert artstore("damages").stderr.endswith("0 damaged.\n")
+    document_id = document_id_of(artstore, report)
+    assert "damaged" not in artstore("ls").stdout
+    world.damaged.add(report.name)
+    listed = artstore("damages")
+    assert listed.stdout == f"{document_id} v1  2026-11-24 12:00:00  hot  body: digest  {report.name}\n"
+    assert listed.stderr == "1 damaged.\n"
+    (item,) = as_lines(artstore("damages", "--json").stdout)
+    assert (item["document_id"], item["found_by"]) == (document_id, "scrub")
+    assert artstore("ls").stdout.rstrip().endswith("damaged")
+    assert "damaged (body: digest), seen 2026-11-24 12:00:00" in artstore("stat", document_id).stdout

@@ -30,6 +30,17 @@ def depths(lines: list[str]) -> list[tuple[int, str]]:
     return [((len(line) - len(line.lstrip())) // 2, line.split()[1]) for line in lines]
 
 
+def test_damage_is_told_by_the_version_of_the_document_and_by_what_is_wrong_with_it() -> None:
+    payload = {"document_version": 2, "part": "body", "reason": "digest", "found_by": "scrub"}
+    damaged = an_event("1", "DocumentDamaged", None, **payload)
+    mended = an_event("22", "DocumentMended", "1", document_version=2, found_by="read")
+    events = [each.model_copy(update={"aggregate_type": "fixity"}) for each in (damaged, mended)]
+    first, second = trail_lines(events)
+    assert "DocumentDamaged document x v2 (body, digest, scrub)" in first
+    assert second.startswith("  ")
+    assert "DocumentMended document x v2 (read)" in second
+
+
 def test_a_trail_closes_over_messages_that_are_no_longer_kept() -> None:
     events = [
         an_event("saga-1", "SagaAdvanced", "request", cause_type="artstore.UploadRequested", outputs=[]),
