@@ -95,7 +95,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         Uploads(documents, access, parts.policy, clock, metrics),
         Downloads(documents, access, root, metrics),
         {"keys": lambda: _keys_known(follower), "disk": lambda: _disk_answers(root)},
-        {"log": lambda: kafka.ping(settings.kafka)},
+        {"log": lambda: kafka.ping(settings.kafka), "documents": lambda: _all_whole(documents)},
         metrics,
     )
     tasks = [
@@ -124,6 +124,11 @@ def _topics_checked(settings: Settings) -> Callable[[], Awaitable[None]]:
             await asyncio.sleep(AGAIN_SECONDS)
 
     return run
+
+
+async def _all_whole(documents: Documents) -> str | None:
+    count = documents.fixity.damaged
+    return f"{count} damaged, see `artstore damages`" if count else None
 
 
 async def _disk_answers(root: Path) -> str | None:

@@ -74,12 +74,24 @@ async def ask_redis(url: str) -> str | None:
 
 async def ask_program(url: str) -> str | None:
     """Ask a program of ours whether it is ready; its own words when it is not."""
+    answer = await _readiness(url)
+    if isinstance(answer, str):
+        return answer
+    return None if answer.status_code == _READY else _unfinished(answer)
+
+
+async def ask_notes(url: str) -> str | None:
+    """Ask a program of ours that is ready what is amiss all the same; None when nothing is."""
+    answer = await _readiness(url)
+    return None if isinstance(answer, str) or answer.status_code != _READY else _unfinished(answer) or None
+
+
+async def _readiness(url: str) -> httpx2.Response | str:
     try:
         async with asyncio.timeout(ASK_SECONDS), httpx2.AsyncClient(trust_env=False, timeout=ASK_SECONDS) as client:
-            answer = await client.get(f"{url}/health/ready")
+            return await client.get(f"{url}/health/ready")
     except (TimeoutError, httpx2.HTTPError) as error:
         return _said(error)
-    return None if answer.status_code == _READY else _unfinished(answer)
 
 
 def _unfinished(answer: httpx2.Response) -> str:

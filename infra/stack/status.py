@@ -10,6 +10,7 @@ from infra.stack import plan as planning
 from infra.stack.layout import Layout
 from infra.stack.model import chosen
 from infra.stack.plan import Planned, Provider
+from infra.stack.readiness import ask_notes
 from infra.stack.supervisor import ProcessState, find_supervisor
 
 
@@ -17,7 +18,7 @@ from infra.stack.supervisor import ProcessState, find_supervisor
 class Row:
     """One line: `state` is ready, answers (a given server), starting, failing, stopping, stopped or away.
 
-    `reason` says why.
+    `reason` says why; of a program that is ready, what is amiss all the same.
 
     `started` is RFC 3339 in UTC, None when there is no process of ours.
     """
@@ -53,5 +54,7 @@ async def _row(part: Planned, state: ProcessState | None) -> Row:
         return Row(part.name, part.provider, None, None, part.address, "failing", state.reason)
     reason = await part.probe() if state.runs else "on its way out"
     told = ("starting" if reason else "ready") if state.runs else "stopping"
+    if told == "ready" and part.provider is Provider.PROGRAM:
+        reason = await ask_notes(part.address)
     started = datetime.fromtimestamp(state.started, UTC).isoformat().replace("+00:00", "Z")
     return Row(part.name, part.provider, state.pid, started, part.address, told, reason)
