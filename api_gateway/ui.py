@@ -35,6 +35,7 @@ PAGES = (
     "/documents",
     "/documents/{document_id}",
     "/elements",
+    "/damages",
     "/operations",
     "/operations/{operation_id}",
 )

@@ -18,6 +18,7 @@ export const routes: Routes = [
       page('documents', 'nav.documents', () => import('./documents/documents-page').then((m) => m.DocumentsPage)),
       page('documents/:document_id', 'document.title', () => import('./documents/document-page').then((m) => m.DocumentPage)),
       page('elements', 'elements.title', () => import('./elements/elements-page').then((m) => m.ElementsPage)),
+      page('damages', 'damages.title', () => import('./damages/damages-page').then((m) => m.DamagesPage)),
       page('operations', 'nav.operations', () => import('./operations/operations-page').then((m) => m.OperationsPage)),
       page('operations/:operation_id', 'operation.title', () => import('./operations/operation-page').then((m) => m.OperationPage)),
     ],

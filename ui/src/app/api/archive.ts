@@ -12,6 +12,9 @@ export type Document = Schemas['DocumentBody'];
 export type Documents = Schemas['Page_DocumentBody_'];
 export type Hits = Schemas['Page_HitBody_'];
 export type Hit = Schemas['HitBody'];
+export type Integrity = Schemas['IntegrityBody'];
+export type Damage = Schemas['DamageBody'];
+export type Damages = Schemas['Page_DamageBody_'];
 export type Element = Schemas['ElementBody'];
 export type ArchiveEvent = Schemas['EventBody'];
 export type Events = Schemas['Page_EventBody_'];
@@ -61,6 +64,10 @@ export class Archive {
 
   async elements(signal?: AbortSignal): Promise<Element[]> {
     return (await this.answer(this.client.GET('/api/v1/elements', { signal }))).items;
+  }
+
+  damages(cursor?: string, signal?: AbortSignal): Promise<Damages> {
+    return this.answer(this.client.GET('/api/v1/damages', { params: { query: { limit: 50, cursor } }, signal }));
   }
 
   events(query: { document_id?: string; correlation_id?: string; cursor?: string }): Promise<Events> {

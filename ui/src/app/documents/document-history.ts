@@ -5,6 +5,7 @@ import { Archive, type ArchiveEvent } from '../api/archive';
 import { Language, filled } from '../language/language';
 import { Loading } from '../problems/loading';
 import { ProblemPanel } from '../problems/problem-panel';
+import { wrongWith } from './damage';
 import { operationsOf, toneOfHappening, trailOf, type Happening } from './history';
 
 const OPERATIONS_MAX = 5;
@@ -23,6 +24,8 @@ interface Trail {
 })
 export class DocumentHistory {
   readonly documentId = input.required<string>();
+  /** The trail is read anew when this changes. */
+  readonly state = input('');
 
   private readonly archive = inject(Archive);
   protected readonly language = inject(Language);
@@ -34,6 +37,7 @@ export class DocumentHistory {
     inject(DestroyRef).onDestroy(() => this.trail.stop());
     effect(() => {
       const id = this.documentId();
+      this.state();
       untracked(() => void this.load(id));
     });
   }
@@ -43,8 +47,8 @@ export class DocumentHistory {
   }
 
   /** An event in words; of an operation's own ones, where it has come to. */
-  protected titleOf({ name, status, step }: Happening): string {
-    if (status === null) return this.language.word('event', name);
+  protected titleOf({ name, status, step, event }: Happening): string {
+    if (status === null) return filled(this.language.word('event', name), { what: wrongWith(this.language, event.payload) });
     return filled(this.language.word('event', `${name}.${status}`), { step: this.language.word('step', step ?? '') });
   }
 

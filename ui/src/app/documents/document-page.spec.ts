@@ -1,6 +1,6 @@
 import { TestBed } from '@angular/core/testing';
 import { Arrival } from '../arrival';
-import { document } from '../testing/documents';
+import { DAMAGED, document } from '../testing/documents';
 import { AWAY, ArchiveDouble, CLOSED, show, testing } from '../testing/page';
 import { DocumentPage, SAVE } from './document-page';
 
@@ -72,6 +72,67 @@ describe('the page of a document', () => {
     page.click('Download');
     await page.until(() => expect(page.all('problem').length).toBe(1));
     expect(saved.length).toBe(1);
+  });
+
+  it('says of a damaged document what is wrong, since when and what to do, and offers no download', async () => {
+    archive.on('/documents/d1', document(1, { integrity: DAMAGED }));
+    const page = show(DocumentPage, { document_id: 'd1' });
+    await page.until(() => expect(page.said('damage-what')).toBe('Content: the bytes are not those that were stored.'));
+    expect(page.said('damage-since')).toMatch(/^Found on Nov 24, 2026.* by the regular check\.$/);
+    expect(page.said('quarantined')).toBe('d1.v1.1.txt');
+    expect(page.said('damage')).toContain('Put an undamaged copy of the file back');
+    const button = page.all('download')[0] as HTMLButtonElement;
+    expect([button.disabled, button.title]).toEqual([true, 'A damaged document cannot be downloaded.']);
+    expect(page.element.querySelector(`#${button.getAttribute('aria-describedby')}`)?.textContent).toContain('damaged');
+  });
+
+  it('says nothing of damage while a document is whole', async () => {
+    const page = show(DocumentPage, { document_id: 'd1' });
+    await page.until(() => expect(page.said('title')).toBe('Document 1'));
+    expect(page.all('damage')).toEqual([]);
+    expect((page.all('download')[0] as HTMLButtonElement).disabled).toBe(false);
+  });
+
+  it('has the element look again when asked to, and tells as soon as the document is whole', async () => {
+    archive.on('/documents/d1', document(1, { integrity: DAMAGED })).on('/content', () => new Response(null, { status: 500 }));
+    const page = show(DocumentPage, { document_id: 'd1' });
+    await page.until(() => expect(page.all('damage').length).toBe(1));
+    await page.until(() => expect(page.all('happening').length).toBe(1));
+    archive.on('/documents/d1', document(1)).on('/events', { items: [EVENT, { ...EVENT, event_id: 'f' }], next_cursor: null });
+    page.click('Look again');
+    await page.until(() => expect([page.all('damage').length, page.all('happening').length]).toEqual([0, 2]));
+    expect(archive.asked).toContain('HEAD /api/v1/documents/d1/content');
+    expect(page.all('problem')).toEqual([]);
+  });
+
+  it('asks from time to time whether a damaged document is whole, and not about one that is', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      archive.on('/documents/d1', document(1, { integrity: DAMAGED }));
+      const page = show(DocumentPage, { document_id: 'd1' });
+      await page.until(() => expect(page.all('damage').length).toBe(1));
+      archive.on('/documents/d1', document(1));
+      vi.advanceTimersByTime(5000);
+      await page.until(() => expect(page.all('damage')).toEqual([]));
+      const asked = archive.asked.length;
+      vi.advanceTimersByTime(60_000);
+      expect(archive.asked.length).toBe(asked);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('tells in the trail what was damaged and that it was mended, each with its cause and no operation behind it', async () => {
+    const of = (event_id: string, type: string, causation_id: string | null, payload: object) => ({ ...EVENT, event_id, type, causation_id, correlation_id: 'x', aggregate_type: 'fixity', payload });
+    const damaged = of('x', 'artstore.DocumentDamaged', null, { part: 'body', reason: 'missing' });
+    const mended = of('y', 'artstore.DocumentMended', 'x', {});
+    archive.on('/events', { items: [damaged, mended], next_cursor: null });
+    const page = show(DocumentPage, { document_id: 'd1' });
+    await page.until(() => expect(page.all('happening').map((one) => one.textContent)).toEqual(['Damage found. Content: the file is gone.', 'Damage mended: the document is whole again']));
+    expect(page.all('cause').map((one) => one.textContent?.trim().replace(/\s+/g, ' '))).toEqual(['Cause: the document was damaged']);
+    expect(page.all('cause')[0]?.querySelector('a')).toBeNull();
+    expect(archive.asked.filter((one) => one.includes('correlation_id'))).toEqual([]);
+    expect([...page.element.querySelectorAll<HTMLElement>('.trail li')].map((one) => one.dataset['tone'])).toEqual(['bad', 'good']);
   });
 
   it('tells each happening with who asked for it, and leads to the operation', async () => {

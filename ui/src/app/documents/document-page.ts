@@ -7,15 +7,19 @@ import { Language } from '../language/language';
 import { Loading } from '../problems/loading';
 import { ProblemPanel } from '../problems/problem-panel';
 import { AttributeList } from './attribute-list';
+import { DamageMessage } from './damage-message';
 import { DocumentHistory } from './document-history';
 import { IntegrityPanel } from './integrity-panel';
+
+// How soon the page tells that a damaged document is whole again.
+const AGAIN_MS = 5000;
 
 /** Let the browser save what lies at an address. */
 export const SAVE = new InjectionToken<(address: string) => void>('save', { factory: () => follow });
 
 @Component({
   selector: 'artstore-document-page',
-  imports: [AttributeList, DocumentHistory, IntegrityPanel, ProblemPanel, RouterLink],
+  imports: [AttributeList, DamageMessage, DocumentHistory, IntegrityPanel, ProblemPanel, RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
   templateUrl: './document-page.html',
 })
@@ -29,6 +33,8 @@ export class DocumentPage {
   protected readonly say = inject(Language).say;
   protected readonly shown = new Loading<Document>();
   protected readonly download = new Loading<string>();
+  protected readonly looking = new Loading<void>();
+  protected readonly isDamaged = computed(() => this.shown.value()?.integrity.state === 'damaged');
   private readonly elements = new Loading<Element[]>();
 
   protected readonly title = computed(() => {
@@ -43,7 +49,7 @@ export class DocumentPage {
 
   constructor() {
     inject(DestroyRef).onDestroy(() => {
-      for (const loading of [this.shown, this.download, this.elements]) loading.stop();
+      for (const loading of [this.shown, this.download, this.looking, this.elements]) loading.stop();
       this.arrival.own.set(undefined);
     });
     effect(() => this.arrival.own.set(this.shown.value() && this.title()));
@@ -51,12 +57,23 @@ export class DocumentPage {
       const id = this.document_id();
       untracked(() => void this.load(id));
     });
+    effect((onCleanup) => {
+      if (!this.isDamaged()) return;
+      const again = setInterval(() => void this.refresh(this.document_id()), AGAIN_MS);
+      onCleanup(() => clearInterval(again));
+    });
   }
 
   protected async load(id: string): Promise<void> {
     if (this.shown.value()?.document_id !== id) this.shown.value.set(undefined);
     void this.elements.load((signal) => this.archive.elements(signal));
-    await this.shown.load((signal) => this.archive.document(id, signal));
+    await this.refresh(id);
+  }
+
+  /** To ask an element for a document that it holds for damaged is to let it look again. */
+  protected async lookAgain(): Promise<void> {
+    await this.looking.load(() => this.archive.contentAddress(this.document_id()).then(noted, noted));
+    await this.refresh(this.document_id());
   }
 
   /** A browser saves from an address: the agent's, with a ticket of a minute in it. */
@@ -65,6 +82,14 @@ export class DocumentPage {
     const address = this.download.value();
     if (this.download.problem() === undefined && address !== undefined) this.follow(address);
   }
+
+  private async refresh(id: string): Promise<void> {
+    await this.shown.load((signal) => this.archive.document(id, signal));
+  }
+}
+
+function noted(): void {
+  // Whatever is answered: what the element finds is told by the document itself.
 }
 
 function follow(address: string): void {

@@ -12,6 +12,9 @@ import { Language } from '../language/language';
     <a class="rows-link" data-row [routerLink]="['/documents', document().document_id]">
       <span class="d-flex gap-3 align-items-center">
         <bdi class="text-truncate fw-semibold" [title]="document().title || document().filename">{{ document().title || document().filename }}</bdi>
+        @if (document().integrity.state === 'damaged') {
+          <span class="pill flex-shrink-0" data-tone="bad" data-testid="row-damaged">{{ language.say('documents.damaged') }}</span>
+        }
         @if (document().mode; as mode) {
           <span class="tag flex-shrink-0 ms-auto" [title]="language.word('elements.mode', mode)">{{ mode }}</span>
         }

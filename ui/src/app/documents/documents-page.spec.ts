@@ -1,4 +1,4 @@
-import { document } from '../testing/documents';
+import { DAMAGED, document } from '../testing/documents';
 import { AWAY, ArchiveDouble, show, testing } from '../testing/page';
 import { DocumentsPage } from './documents-page';
 
@@ -52,6 +52,13 @@ describe('the list of documents', () => {
     archive.on('/documents', { items: [document(1), document(2, { title: '' })], next_cursor: null });
     const shown = show(DocumentsPage);
     await shown.until(() => expect(shown.all('row-name').map((one) => one.textContent)).toEqual(['1.txt', 'text/plain']));
+  });
+
+  it('marks the documents that are damaged', async () => {
+    archive.on('/documents', { items: [document(1), document(2, { integrity: DAMAGED })], next_cursor: null });
+    const shown = show(DocumentsPage);
+    await shown.until(() => expect(rows(shown).length).toBe(2));
+    expect(rows(shown).map((row) => row.querySelector('[data-testid="row-damaged"]')?.textContent)).toEqual([undefined, 'damaged']);
   });
 
   it('says what to do when there is none', async () => {

@@ -22,6 +22,8 @@ interface Heard {
 }
 
 const ADVANCED = 'SagaAdvanced';
+const FIXITY = 'fixity';
+const TONES: Readonly<Record<string, Tone>> = { DocumentDamaged: 'bad', DocumentMended: 'good' };
 const REPLIES_MAX = 4;
 
 /** The name of a type without the archive's own prefix. */
@@ -42,14 +44,14 @@ export function trailOf(events: readonly ArchiveEvent[]): Happening[] {
       status: isAdvance ? textIn(event, 'status') : null,
       step: isAdvance ? textIn(event, 'step') : null,
       cause,
-      isRequest: event.causation_id === event.correlation_id,
+      isRequest: event.causation_id === event.correlation_id && !known.has(event.causation_id),
     };
   });
 }
 
-/** The operations that the events belong to, each once. */
+/** The operations that the events belong to, each once. What an element finds by itself belongs to none. */
 export function operationsOf(events: readonly ArchiveEvent[]): string[] {
-  return [...new Set(events.map((event) => event.correlation_id))];
+  return [...new Set(events.filter((event) => event.aggregate_type !== FIXITY).map((event) => event.correlation_id))];
 }
 
 /** Messages that are no events of a trail, as operations tell of them: what they answered to, and what they sent. */
@@ -115,8 +117,8 @@ function sentBy(event: ArchiveEvent): { id: string; type: string }[] {
 }
 
 /** How it looks in the line: ends stand out, the steps between do not. */
-export function toneOfHappening({ status }: Happening): Tone | null {
-  if (status === null) return null;
+export function toneOfHappening({ name, status }: Happening): Tone | null {
+  if (status === null) return TONES[name] ?? null;
   return status === 'succeeded' ? 'good' : status === 'failed' ? 'bad' : 'still';
 }
 

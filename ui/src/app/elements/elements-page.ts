@@ -1,5 +1,6 @@
 // Page of the storage elements: mode, room, and when each was last heard of.
 import { ChangeDetectionStrategy, Component, DestroyRef, inject } from '@angular/core';
+import { RouterLink } from '@angular/router';
 import { Archive, type Element } from '../api/archive';
 import { Language } from '../language/language';
 import { Loading } from '../problems/loading';
@@ -10,7 +11,7 @@ const AGAIN_MS = 5000;
 
 @Component({
   selector: 'artstore-elements-page',
-  imports: [ElementCard, ProblemPanel],
+  imports: [ElementCard, ProblemPanel, RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
   templateUrl: './elements-page.html',
 })

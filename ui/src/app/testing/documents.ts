@@ -1,5 +1,5 @@
-// A document for tests.
-import type { Document } from '../api/archive';
+// A document for tests, and what is told of one that is damaged.
+import type { Document, Integrity } from '../api/archive';
 
 export const document = (number: number, more: Partial<Document> = {}): Document => ({
   document_id: `d${number}`,
@@ -19,5 +19,15 @@ export const document = (number: number, more: Partial<Document> = {}): Document
   created_by: { subject: 's', login: 'anna', full_name: 'Anna' },
   updated_at: '2026-11-24T10:00:00Z',
   attr_seq: 1,
+  integrity: { state: 'whole', quarantined: [] },
   ...more,
 });
+
+export const DAMAGED: Integrity = {
+  state: 'damaged',
+  part: 'body',
+  reason: 'digest',
+  found_by: 'scrub',
+  found_at: '2026-11-24T10:00:00Z',
+  quarantined: ['d1.v1.1.txt'],
+};
