@@ -1,7 +1,7 @@
 """How the pages look and weigh: axe, two widths, two appearances, the first view, and ten thousand documents."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Route
 
 from tests.archive import Archive
+from tests.damaging import DamagedDocument, damaged_document
 from tests.e2e.browsing import NARROW, WIDE, Visitor
-from tests.stacks import Stack
+from tests.stacks import Stack, eventually
 
 FIRST_VIEW_BYTES_MAX = 250_000
 LONG_NAME = "Опись рукописей и писем, оченьдлинноеимябезединогопробела" * 2
@@ -42,6 +43,7 @@ def pages(upload: dict[str, Any]) -> Sequence[str]:
     plain = ("/uploads", "/search", "/search?q=опись", "/search?q=нетничего", "/documents", "/elements", "/operations")
     return (
         *plain,
+        "/damages",
         f"/documents/{upload['document_id']}",
         f"/operations/{upload['operation_id']}",
         "/documents/00000000-0000-7000-8000-000000000000",
@@ -160,6 +162,55 @@ def test_no_verdict_and_no_problem_has_a_serious_fault_or_runs_over_its_edge(
         inside.see("trace")
         look.check(inside, f"away-{page[:12].replace('?', '-').replace('/', '-')}")
     assert not look.faults, "\n".join(look.faults)
+
+
+@pytest.fixture(scope="module")
+def damaged(stack: Stack) -> Iterator[DamagedDocument]:
+    """Yield a document whose damage is known to everybody."""
+    with Archive(stack) as archive, damaged_document(stack, archive, "повреждённая.txt", b"a damaged list") as document:
+        document.flip_a_bit()
+        assert archive.content(document.document_id).status_code == 500
+        eventually(lambda: _state(archive, document) == "damaged", 30, "nobody tells of the damage")
+        yield document
+        archive.sign_in()
+
+
+def _state(archive: Archive, document: DamagedDocument) -> str:
+    return str(archive.get(f"/documents/{document.document_id}").json()["integrity"]["state"])
+
+
+def test_no_word_of_damage_has_a_serious_fault_or_runs_over_its_edge(
+    inside: Visitor, damaged: DamagedDocument, look: Look
+) -> None:
+    look.put_on(inside)
+    pages = {f"/documents/{damaged.document_id}": "damage", "/damages": "damage-row", "/elements": "element-damaged"}
+    for page, mark in {**pages, "/documents": "row-damaged"}.items():
+        inside.open(page)
+        inside.see(mark)
+        inside.page.wait_for_load_state("networkidle")
+        look.check(inside, f"damage-{mark}")
+    assert not look.faults, "\n".join(look.faults)
+
+
+def test_a_damaged_document_is_not_offered_until_its_file_is_back(
+    inside: Visitor, stack: Stack, tmp_path: Path
+) -> None:
+    with Archive(stack) as archive, damaged_document(stack, archive, "список.txt", b"a list of lists") as document:
+        document.flip_a_bit()
+        assert archive.content(document.document_id).status_code == 500
+        eventually(lambda: _state(archive, document) == "damaged", 30, "nobody tells of the damage")
+        inside.open("/damages")
+        inside.page.get_by_role("link", name="список.txt").click()
+        assert "not those that were stored" in inside.see("damage-what").inner_text()
+        assert inside.see("download").is_disabled()
+        assert "Damage found" in inside.see("trail").inner_text()
+        document.put_back()
+        inside.see("look-again").click()
+        inside.see("damage").first.wait_for(state="detached")
+        with inside.page.expect_download() as download:
+            inside.see("download").click()
+        download.value.save_as(tmp_path / "fetched.txt")
+        assert (tmp_path / "fetched.txt").read_bytes() == b"a list of lists"
 
 
 def test_the_page_of_signing_in_and_the_menu_have_no_serious_fault(visitor: Visitor, look: Look) -> None:
