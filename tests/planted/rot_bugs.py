@@ -6,6 +6,8 @@ AGENT = "tests/unit/storage_agent"
 SCRUB = f"{AGENT}/test_scrub.py"
 WALK = f"{AGENT}/test_scrub_walk.py"
 DOWNLOADS = f"{AGENT}/test_damaged_downloads.py"
+VIEW = "tests/unit/projections/test_fixity_fold.py"
+READING = "tests/unit/api_gateway/test_reading.py"
 
 ROT_BUGS = (
     Bug(
@@ -98,5 +100,21 @@ ROT_BUGS = (
                 "the_element_from_starting"
             ),
         ),
+    ),
+    Bug(
+        "an old fact damages anew",
+        "A fact of damage that the log holds twice, or that comes late, undoes a mending for all who look.",
+        "projections/fixity/fold.py",
+        "        return self.number\n",
+        "        return 0\n",
+        (f"{VIEW}::test_facts_in_any_order_and_any_number_of_times_end_in_the_same_rows",),
+    ),
+    Bug(
+        "damage hidden by a tag",
+        "Who has seen a document whole is told by its unchanged tag that it still is.",
+        "api_gateway/routes/documents.py",
+        "{damage}\"'\n",
+        "\"'\n",
+        (f"{READING}::test_a_damaged_document_says_what_is_wrong_with_it_and_its_tag_changes",),
     ),
 )
