@@ -4,13 +4,25 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from schemas.errors import ElementBusy
 from storage_agent.files import Disk
+from tests.posix import (
+    Change,
+    Cut,
+    Directory,
+    File,
+    Node,
+    State,
+    Write,
+    drawn_state,
+    legal_states,
+    present_state,
+    synced_with,
+)
 
 Result = TypeVar("Result")
 
@@ -19,44 +31,16 @@ class Crash(Exception):
     """The process is gone; nothing reaches the disk any more."""
 
 
-@dataclass(eq=False)
-class Node:
-    """A file, its content as the process sees it and as a power cut leaves it; or a directory by its names."""
-
-    content: bytearray = field(default_factory=bytearray)
-    durable: bytes = b""
-    names: dict[str, "Node"] | None = None
-    durable_names: dict[str, "Node"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of names that is not durable yet: `remove` leaves, `put` arrives; a rename is both, at once."""
-
-    remove: tuple[Node, str] | None
-    put: tuple[Node, str, Node] | None
-
-    def touches(self, directory: Node) -> bool:
-        return any(part is not None and part[0] is directory for part in (self.remove, self.put))
-
-    def apply(self) -> None:
-        if self.remove is not None:
-            self.remove[0].durable_names.pop(self.remove[1], None)
-        if self.put is not None:
-            self.put[0].durable_names[self.put[1]] = self.put[2]
-
-
 class MemoryDisk:
-    """A POSIX file system in memory, as forgetful as the standard allows."""
+    """A POSIX file system in memory, as forgetful as `tests/posix.py` says."""
 
     def __init__(self, room: int = 10**12) -> None:
         self.room = room
-        self._top = Node(names={})
-        self._handles: dict[int, Node] = {}
+        self.now = datetime(2026, 11, 24, tzinfo=UTC)
+        self._top = Directory()
+        self._handles: dict[int, File] = {}
         self._changes: list[Change] = []
         self._locked: set[Path] = set()
-        self._modified: dict[int, datetime] = {}
-        self.now = datetime(2026, 11, 24, tzinfo=UTC)
 
     @contextmanager
     def lock(self, path: Path) -> Iterator[None]:
@@ -70,44 +54,40 @@ class MemoryDisk:
 
     def make_directory(self, path: Path) -> None:
         parent = self._directory(path.parent)
-        assert parent.names is not None
         if path.name not in parent.names:
-            self._link(parent, path.name, Node(names={}))
+            self._link(parent, path.name, Directory())
 
     def sync_directory(self, path: Path) -> None:
-        directory = self._directory(path)
-        for change in self._changes:
-            if change.touches(directory):
-                change.apply()
-        self._changes = [change for change in self._changes if not change.touches(directory)]
+        kept = synced_with(self._directory(path), self._changes)
+        for change in kept:
+            change.apply({place[0]: place[0].durable for place in change.places})
+        self._changes = [change for change in self._changes if change not in kept]
 
     def is_directory(self, path: Path) -> bool:
-        node = self._find(path)
-        return node is not None and node.names is not None
+        return isinstance(self._find(path), Directory)
 
     def is_file(self, path: Path) -> bool:
-        node = self._find(path)
-        return node is not None and node.names is None
+        return isinstance(self._find(path), File)
 
     def names(self, path: Path) -> list[str]:
         node = self._find(path)
-        return sorted(node.names) if node is not None and node.names is not None else []
+        return sorted(node.names) if isinstance(node, Directory) else []
 
     def read(self, path: Path) -> bytes | None:
         node = self._find(path)
-        if node is not None and node.names is not None:
+        if isinstance(node, Directory):
             raise IsADirectoryError(21, "is a directory", str(path))
-        return None if node is None else bytes(node.content)
+        return None if node is None else node.content
 
     def size(self, path: Path) -> int | None:
         node = self._find(path)
-        return None if node is None else len(node.content)
+        return None if node is None else len(node.content) if isinstance(node, File) else 0
 
     def forget_cached(self, path: Path) -> None:
-        """Nothing is cached here that `cut_power` does not know of."""
+        """Nothing is cached here that a power cut does not know of."""
 
     def modified(self, path: Path) -> datetime:
-        return self._modified[id(self._file(path))]
+        return self._file(path).modified or self.now
 
     def sha256(self, path: Path) -> str | None:
         data = self.read(path)
@@ -119,118 +99,107 @@ class MemoryDisk:
     def create(self, path: Path) -> int:
         if self._find(path) is not None:
             raise FileExistsError(str(path))
-        node = Node()
-        self._link(self._directory(path.parent), path.name, node)
-        return self._handle(node)
+        file = File(modified=self.now)
+        self._link(self._directory(path.parent), path.name, file)
+        return self._handle(file)
 
     def open(self, path: Path) -> int:
         return self._handle(self._file(path))
 
     def open_to_read(self, path: Path) -> int:
-        return self._handle(self._file(path))
+        return self.open(path)
 
     def read_at(self, handle: int, size: int, offset: int) -> bytes:
-        return bytes(self._handles[handle].content[offset : offset + size])
+        return self._handles[handle].content[offset : offset + size]
 
     def write(self, handle: int, data: bytes, offset: int) -> None:
-        node = self._handles[handle]
-        node.content[offset : offset + len(data)] = data
-        self._modified[id(node)] = self.now
+        self._handles[handle].take(Write(data, offset))
+        self._handles[handle].modified = self.now
 
     def truncate(self, handle: int, size: int) -> None:
-        del self._handles[handle].content[size:]
+        self._handles[handle].take(Cut(size))
 
     def sync(self, handle: int) -> None:
-        node = self._handles[handle]
-        node.durable = bytes(node.content)
+        self._handles[handle].sync()
 
     def close(self, handle: int) -> None:
         del self._handles[handle]
 
     def rename(self, source: Path, target: Path) -> None:
-        old, new, node = self._directory(source.parent), self._directory(target.parent), self._file(source)
-        assert old.names is not None
-        assert new.names is not None
-        del old.names[source.name]
-        new.names[target.name] = node
-        self._changes.append(Change((old, source.name), (new, target.name, node)))
+        old, new, file = self._directory(source.parent), self._directory(target.parent), self._file(source)
+        self._change(Change((old, source.name), (new, target.name), file))
 
     def unlink(self, path: Path) -> None:
         parent = self._directory(path.parent)
-        assert parent.names is not None
-        if parent.names.pop(path.name, None) is not None:
-            self._changes.append(Change((parent, path.name), None))
+        if path.name in parent.names:
+            self._change(Change((parent, path.name), None))
 
     def allocate(self, handle: int, size: int) -> None:
-        self._handles[handle].content = bytearray(size)
+        self._handles[handle].take(Write(bytes(size), 0))
+
+    def states(self) -> Iterator[State]:
+        """Yield everything that a power cut at this moment may leave."""
+        return legal_states(self._top, self._changes)
+
+    def state(self) -> State:
+        """Return what is there now, as processes see it."""
+        return present_state(self._top, self._changes)
 
     def cut_power(self, chance: random.Random, survival: float) -> None:
         """Forget: each unsynced change of a name survives with probability `survival`, content may be torn."""
-        for change in self._changes:
-            if chance.random() < survival:
-                change.apply()
-        self._changes, self._handles, self._locked = [], {}, set()
-        _forget(self._top, chance, survival)
+        self.become(drawn_state(self._top, self._changes, chance, survival))
+
+    def become(self, state: State) -> None:
+        """Be as a power cut has left a disk, after a start."""
+        self._top, self._changes, self._handles, self._locked = Directory(), [], {}, set()
+        folders = {"": self._top}
+        for path in state.directories:
+            parent, _, name = path.rpartition("/")
+            folders[path] = Directory()
+            folders[parent].names[name] = folders[parent].durable[name] = folders[path]
+        for path, data in state.files:
+            parent, _, name = path.rpartition("/")
+            file = File(data, data, modified=self.now)
+            folders[parent].names[name] = folders[parent].durable[name] = file
 
     def tree(self) -> dict[str, bytes]:
         """Return every file by its path."""
         return dict(_walk(self._top, PurePosixPath("/")))
 
-    def _link(self, parent: Node, name: str, node: Node) -> None:
-        assert parent.names is not None
-        parent.names[name] = node
-        self._modified[id(node)] = self.now
-        self._changes.append(Change(None, (parent, name, node)))
+    def _link(self, parent: Directory, name: str, node: Node) -> None:
+        self._change(Change(None, (parent, name), node))
 
-    def _handle(self, node: Node) -> int:
+    def _change(self, change: Change) -> None:
+        change.apply({place[0]: place[0].names for place in change.places})
+        self._changes.append(change)
+
+    def _handle(self, file: File) -> int:
         handle = max(self._handles, default=2) + 1
-        self._handles[handle] = node
+        self._handles[handle] = file
         return handle
 
     def _find(self, path: Path) -> Node | None:
         node: Node | None = self._top
         for part in path.parts[1:]:
-            node = None if node is None or node.names is None else node.names.get(part)
+            node = node.names.get(part) if isinstance(node, Directory) else None
         return node
 
-    def _directory(self, path: Path) -> Node:
+    def _directory(self, path: Path) -> Directory:
         node = self._find(path)
-        if node is None or node.names is None:
+        if not isinstance(node, Directory):
             raise FileNotFoundError(2, "no such directory", str(path))
         return node
 
-    def _file(self, path: Path) -> Node:
+    def _file(self, path: Path) -> File:
         node = self._find(path)
-        if node is None:
+        if not isinstance(node, File):
             raise FileNotFoundError(2, "no such file", str(path))
         return node
 
 
-def _forget(node: Node, chance: random.Random, survival: float) -> None:
-    if node.names is None:
-        node.content = bytearray(_torn(node, chance, survival))
-        node.durable = bytes(node.content)
-        return
-    node.names = dict(node.durable_names)
-    for child in node.names.values():
-        _forget(child, chance, survival)
-
-
-def _torn(node: Node, chance: random.Random, survival: float) -> bytes:
-    """Return the synced content and some of what was appended to it, sometimes with a hole of zeros."""
-    new = bytes(node.content)
-    if not new.startswith(node.durable):
-        return node.durable
-    if chance.random() < survival:
-        return new
-    kept = new[: chance.randint(len(node.durable), len(new))]
-    hole = chance.randint(len(node.durable), len(kept))
-    return kept if chance.random() < 0.5 else kept[:hole] + bytes(len(kept) - hole)
-
-
 def _walk(node: Node, path: PurePosixPath) -> Iterator[tuple[str, bytes]]:
-    if node.names is None:
-        yield str(path), bytes(node.content)
+    if isinstance(node, File):
+        yield str(path), node.content
         return
     for name, child in node.names.items():
         yield from _walk(child, path / name)
