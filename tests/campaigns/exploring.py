@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from schemas.errors import ArtStoreError
 from tests.campaigns.judging import Found, contradictions, started_on, used
-from tests.campaigns.standing import nothing_by_chance, run
+from tests.campaigns.standing import Turns, nothing_by_chance, run
 from tests.campaigns.workloads import Deed, Life, Word, a_disk, small_parts
 from tests.posix import State
 
@@ -47,9 +47,13 @@ class Violation:
 
 @dataclass
 class Tally:
-    """What was gone through: `states` counts those of every moment, `distinct` has each disk once."""
+    """What was gone through: `states` counts those of every moment, `distinct` has each disk once.
+
+    `orders` counts the workloads once for each order of their calls.
+    """
 
     workloads: int = 0
+    orders: int = 0
     moments: int = 0
     states: int = 0
     opened: int = 0
@@ -59,6 +63,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         """Count what another explorer went through as well."""
         self.workloads += other.workloads
+        self.orders += other.orders
         self.moments += other.moments
         self.states += other.states
         self.opened += other.opened
@@ -73,6 +78,10 @@ class Explorer:
     result is judged against each moment's promises all the same. And unless `whole` is asked for, of a workload only
     the moments of its last verb are gone through: those before it are the moments of the shorter workload, because
     nothing here hangs on time or chance.
+
+    Calls of the disk that are under way at the same moment are done one after another, in the order in which they were
+    asked for; and then once more for each place in which another one of them may go first. So orders that deviate
+    twice are not gone through, nor is the inside of one call.
     """
 
     def __init__(self, reserve_bytes: int = 0) -> None:
@@ -87,10 +96,14 @@ class Explorer:
         if len(self._results) > RESULTS_KEPT:
             self._found.clear()
             self._results.clear()
-        with nothing_by_chance(), small_parts():
-            cuts = _Walk(self, word, after, whole=whole).go()
         self.tally.workloads += 1
-        return cuts
+        turns = Turns()
+        first = self._walk(word, after, turns, whole=whole)
+        choices = [(at, other) for at, waited in enumerate(turns.waited) for other in range(1, waited)]
+        others = [Turns(*choice) for choice in choices if choice[0] >= first.turns_before]
+        walks = [first, *(self._walk(word, after, other, whole=whole) for other in others)]
+        cuts = [(digest, cut) for walk in walks for digest, cut in walk.cuts.items()]
+        return list({(digest, cut.deed.extent()): cut for digest, cut in cuts}.values())
 
     def is_new(self, cut: Cut) -> bool:
         """Tell whether an element as this one, of which as much was promised, was not used before."""
@@ -99,6 +112,13 @@ class Explorer:
             return False
         self._used.add(key)
         return True
+
+    def _walk(self, word: Word, after: Cut | None, turns: Turns, *, whole: bool) -> "_Walk":
+        with nothing_by_chance(), small_parts():
+            walk = _Walk(self, word, after, whole=whole)
+            walk.go(turns)
+        self.tally.orders += 1
+        return walk
 
     def found_on(self, state: State) -> tuple[Digest, Digest, Found]:
         """Return the disk's digest, and the digest and all the rest of what a start makes of it."""
@@ -128,31 +148,33 @@ class _Walk:
             self._disk.become(after.state)
         self._life = Life(self._disk, self._seen, explorer.reserve_bytes, None if after is None else after.deed)
         self._judged: set[tuple[object, ...]] = set()
-        self._cuts: dict[Digest, Cut] = {}
+        self.cuts: dict[Digest, Cut] = {}
+        self.turns_before = 0
 
-    def go(self) -> list[Cut]:
-        """Spell the word; then use each element that was found."""
+    def go(self, turns: Turns) -> None:
+        """Spell the word; then use each element that was found. `turns_before` the moments looked at were so many."""
         try:
-            run(self._spell())
+            run(self._spell(turns), turns)
         except FAILURES as error:
             self._report(self._disk.state(), [f"the workload fails: {type(error).__name__}: {error}"])
-        for cut in self._cuts.values():
+        for cut in self.cuts.values():
             if self._explorer.is_new(cut):
                 wrong = used(cut.state, cut.deed, self._explorer.reserve_bytes)
                 self._tally.opened += 1
                 if wrong:
                     self._tally.violations.append(Violation(cut.story, (), ("when the element is used again", *wrong)))
-        return list(self._cuts.values())
 
-    async def _spell(self) -> None:
+    async def _spell(self, turns: Turns) -> None:
         self._watching = self._whole or not self._word
         await self._life.start()
         for place, verb in enumerate(self._word):
-            self._watching = self._whole or place == len(self._word) - 1
+            if place == len(self._word) - 1:
+                self._watching, self.turns_before = True, len(turns.waited)
             self._steps.append(f"[{verb}]")
             await self._life.spell(verb)
         self._seen("end")
         self._watching = False
+        turns.over()
         await self._life.die()
 
     def _seen(self, name: str) -> None:
@@ -174,7 +196,7 @@ class _Walk:
                 self._report(state, wrong)
             else:
                 # Of one disk the latest moment counts: by then the most was promised.
-                self._cuts[digest] = Cut(self._story(), state, self._life.deed.snapshot(), result)
+                self.cuts[digest] = Cut(self._story(), state, self._life.deed.snapshot(), result)
 
     def _story(self) -> str:
         steps = self._steps if len(self._steps) <= STEPS_SHOWN else ["...", *self._steps[-STEPS_SHOWN:]]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 from uuid import UUID
@@ -19,42 +20,78 @@ Result = TypeVar("Result")
 Values = TypeVarTuple("Values")
 
 
-class _AtOnce(ThreadPoolExecutor):
-    """Does what it is given before it returns."""
+@dataclass
+class Turns:
+    """Whose turn it is when several calls of the disk are under way: the oldest one's, but once another's.
+
+    At the moment number `at` the call in place `other` of those that wait goes first. `waited` becomes, for each moment
+    at which there was a choice, how many calls waited. Moments are counted from 0.
+    """
+
+    at: int = -1
+    other: int = 0
+    waited: list[int] = field(default_factory=list)
+    _is_over: bool = False
+
+    def over(self) -> None:
+        """Choose nothing else any more."""
+        self._is_over = True
+
+    def choose(self, waiting: int) -> int:
+        """Return the place of the call that goes first."""
+        if waiting == 1 or self._is_over:
+            return 0
+        self.waited.append(waiting)
+        return self.other if len(self.waited) - 1 == self.at else 0
+
+
+class _InTurn(ThreadPoolExecutor):
+    """Has no threads: keeps what it is given until `do_one`."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.waiting: list[Callable[[], None]] = []
 
     def submit(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Future[Result]:
         done: Future[Result] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it
-            done.set_exception(error)
+
+        def do() -> None:
+            try:
+                done.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it
+                done.set_exception(error)
+
+        self.waiting.append(do)
         return done
 
 
 class _Leaping(selectors.SelectSelector):
-    """Never waits: when nothing is ready, the loop's clock moves on to what it waits for."""
+    """Never waits: when no coroutine can go on a call is done, and without any the loop's clock moves on."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
         super().__init__()
         self.now = 0.0
+        self.calls = _InTurn()
+        self._turns = turns
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
+        if timeout != 0 and self.calls.waiting:
+            self.calls.waiting.pop(self._turns.choose(len(self.calls.waiting)))()
+        elif timeout != 0:
             assert timeout is not None, "the workload waits for something that nobody does"
             self.now += timeout
-        return ready
+        return []
 
 
 class StandingLoop(asyncio.SelectorEventLoop):
     """A loop with a clock of its own, whose threads are none."""
 
-    def __init__(self) -> None:
-        self._leaping = _Leaping()
+    def __init__(self, turns: Turns) -> None:
+        self._leaping = _Leaping(turns)
         super().__init__(self._leaping)
-        self.set_default_executor(_AtOnce())
+        self.set_default_executor(self._leaping.calls)
 
     def time(self) -> float:
         return self._leaping.now
@@ -65,9 +102,9 @@ class StandingLoop(asyncio.SelectorEventLoop):
         return self.call_soon(callback, *args, context=context)
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(work: Coroutine[Any, Any, Result], turns: Turns | None = None) -> Result:
     """Run `work` in a loop of its own; tasks that it leaves behind are cancelled."""
-    loop = StandingLoop()
+    loop = StandingLoop(turns or Turns())
     try:
         return loop.run_until_complete(work)
     finally:

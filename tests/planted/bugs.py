@@ -1,5 +1,6 @@
 """The planted bugs: one wrong line each, what it would cost, and the tests that notice."""
 
+from tests.planted.disk_bugs import DISK_BUGS
 from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
 from tests.planted.readable_bugs import READABLE_BUGS
@@ -18,6 +19,7 @@ PROGRESS = "tests/unit/stream_processors/test_progress.py"
 GUARD = "tests/unit/stream_processors/test_guard.py"
 
 BUGS = (
+    *DISK_BUGS,
     *LOG_BUGS,
     *ROT_BUGS,
     *READABLE_BUGS,

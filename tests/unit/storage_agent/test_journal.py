@@ -158,6 +158,8 @@ async def test_a_full_disk_is_helped_once_by_the_reserve_and_then_refuses_withou
         disk.fail("write", errno.ENOSPC, times=2)
         with pytest.raises(InsufficientStorage):
             await documents.accept_command(an_abandon(a_ticket_for(documents.identity, DATA), offset=1))
+        segment = tmp_path / "journal" / segment_names(disk, tmp_path / "journal")[0]
+        assert segment.read_bytes().endswith(b"\n")
         ticket = a_ticket_for(documents.identity, DATA)
         await put(documents, ticket, DATA)
         assert reserve.stat().st_size == RESERVE_BYTES
