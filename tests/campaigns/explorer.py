@@ -12,16 +12,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
 
 from tests.campaigns.exploring import Cut, Explorer, Tally
-from tests.campaigns.fire import LEDGER, commit, said
+from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.workloads import Verb, Word, words
 from tests.elements import RESERVE_BYTES
 
-TITLE = "Every legal state"
+TITLE = "Every legal state of the disk"
 LENGTH = 3
 DRAWN_LENGTHS = (4, 8)
 VIOLATIONS_SHOWN = 20
@@ -102,29 +101,6 @@ def go_through(work: Iterable[Part], processes: int, seconds: float) -> tuple[Ta
                 tally.add(each.result())
 
 
-def note(under_test: str, length: int, drawn: int, seed: int, tally: Tally) -> None:
-    """Append a whole run to the ledger."""
-    cells = (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        under_test,
-        length,
-        f"{drawn} (seed {seed})" if drawn else 0,
-        tally.workloads,
-        tally.moments,
-        tally.states,
-        len(tally.distinct),
-        tally.opened,
-        len(tally.violations),
-    )
-    lines = LEDGER.read_text(encoding="utf-8").splitlines()
-    heading = next(n for n, line in enumerate(lines) if line.startswith(f"## {TITLE}"))
-    end = next((n for n, line in enumerate(lines[heading + 1 :], heading + 1) if line.startswith("## ")), len(lines))
-    while not lines[end - 1]:
-        end -= 1
-    lines.insert(end, f"| {' | '.join(map(str, cells))} |")
-    LEDGER.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def main() -> int:
     """Go through everything, and say what came of it."""
     parser = argparse.ArgumentParser(description="every legal state of an element's disk, at every moment")
@@ -143,13 +119,15 @@ def main() -> int:
     for violation in tally.violations[:VIOLATIONS_SHOWN]:
         said(str(violation))
     said(
-        f"{tally.workloads} workloads, {tally.moments} moments, {tally.states} states, {len(tally.distinct)} distinct, "
+        f"{tally.workloads} workloads in {tally.orders} orders, {tally.moments} moments, {tally.states} states, {len(tally.distinct)} distinct, "
         f"{tally.opened} elements used, {len(tally.violations)} violations, {took:.0f} s"
     )
     if not is_whole:
         said("the time was up before the end: this was not everything")
     elif not given.no_ledger:
-        note(under_test, given.length, given.random, given.seed, tally)
+        drawn = f"{given.random} (seed {given.seed})" if given.random else 0
+        cells = (given.length, drawn, tally.workloads, tally.orders, tally.moments, tally.states, len(tally.distinct))
+        note(TITLE, under_test, (*cells, tally.opened, len(tally.violations)))
     return 0 if is_whole and not tally.violations else 1
 
 
