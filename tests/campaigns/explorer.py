@@ -119,8 +119,8 @@ def main() -> int:
     for violation in tally.violations[:VIOLATIONS_SHOWN]:
         said(str(violation))
     said(
-        f"{tally.workloads} workloads in {tally.orders} orders, {tally.moments} moments, {tally.states} states, {len(tally.distinct)} distinct, "
-        f"{tally.opened} elements used, {len(tally.violations)} violations, {took:.0f} s"
+        f"{tally.workloads} workloads in {tally.orders} orders, {tally.moments} moments, {tally.states} states, "
+        f"{len(tally.distinct)} distinct, {tally.opened} elements used, {len(tally.violations)} violations, {took:.0f} s"
     )
     if not is_whole:
         said("the time was up before the end: this was not everything")
