@@ -120,7 +120,8 @@ def main() -> int:
         said(str(violation))
     said(
         f"{tally.workloads} workloads in {tally.orders} orders, {tally.moments} moments, {tally.states} states, "
-        f"{len(tally.distinct)} distinct, {tally.opened} elements used, {len(tally.violations)} violations, {took:.0f} s"
+        f"{len(tally.distinct)} distinct, {tally.opened} elements used, {len(tally.violations)} violations, "
+        f"{took:.0f} s"
     )
     if not is_whole:
         said("the time was up before the end: this was not everything")

@@ -172,7 +172,8 @@ class _Walk:
                 self._watching, self.turns_before = True, len(turns.waited)
             self._steps.append(f"[{verb}]")
             await self._life.spell(verb)
-        self._seen("end")
+        self._seen("[end]")
+        await self._life.settle()
         self._watching = False
         turns.over()
         await self._life.die()

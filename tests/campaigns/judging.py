@@ -153,7 +153,7 @@ async def _used(disk: MemoryDisk, deed: Deed, settings: AgentSettings) -> list[s
 
 def _misread(disk: MemoryDisk, documents: Documents, deed: Deed, ticket: UploadTicket, data: bytes) -> str | None:
     found = documents.find(ticket.document_id, 1)
-    if found is not None and disk.read(found.body) != data:
+    if found is not None and (disk.read(found.body) if found.carried is None else found.carried) != data:
         return f"document {ticket.document_id} is read, and is not what was sent"
     receipt, kind = deed.receipts.get(ticket.ticket_id), deed.spent.get(ticket.ticket_id)
     if receipt is None and kind is None:

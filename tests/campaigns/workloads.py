@@ -26,9 +26,9 @@ from tests.elements import ROOT, a_ticket_for, an_abandon, an_element
 Result = TypeVar("Result")
 
 # Bodies are short, so that states are cheap; what is cut to pieces because it is large is so here all the same.
-SMALL = ((staging, "BUFFER_BYTES", 16), (staging, "SYNC_BYTES", 24))
+SMALL = ((staging, "SMALL_BYTES", 16), (staging, "BUFFER_BYTES", 17), (staging, "SYNC_BYTES", 48))
 PIECE_BYTES = 16
-LARGE_PIECES = 3
+LARGE_PIECES = 5
 LULL_SECONDS = 1.0
 IDS_OF_A_TICKET = 8
 
@@ -184,6 +184,11 @@ class Life:
         self.deed.mode_epoch = self._documents.identity.mode_epoch
         for command in self._documents.pending_commands():
             await self._documents.abandon(command)
+
+    async def settle(self) -> None:
+        """Wait until all that was committed lies in its place."""
+        assert self._documents is not None
+        await self._documents.settle()
 
     async def stop(self) -> None:
         """End the agent in order."""
