@@ -24,6 +24,8 @@ TITLE = "Every legal state of the disk"
 LENGTH = 3
 DRAWN_LENGTHS = (4, 8)
 VIOLATIONS_SHOWN = 20
+# A part that has found so many says what there is to say.
+ENOUGH = 50
 
 
 class Going(StrEnum):
@@ -47,6 +49,8 @@ class Part:
         """Go through it all."""
         explorer = Explorer(self.reserve_bytes)
         for word in self.words:
+            if len(explorer.tally.violations) > ENOUGH:
+                break
             for cut in self._gone_on_from(explorer.explore(word, whole=self.whole)):
                 for verb in (word for length in (0, 1) for word in words(length, sent=bool(cut.deed.sent))):
                     explorer.explore(verb, cut)
@@ -58,20 +62,20 @@ class Part:
         return cuts if self.going_on is Going.ALL else ()
 
 
-def parts(length: int, drawn: int = 0, seed: int = 0) -> Iterator[Part]:
+def parts(length: int, drawn: int = 0, seed: int = 0, *, deep: bool = False) -> Iterator[Part]:
     """Yield all that there is to go through: every workload of up to `length` verbs, and `drawn` longer ones.
 
-    Those of up to one verb are gone on with from every cut that they may end with, those of two verbs from one cut for
-    each element that a start makes of them. With a reserve, a file of which nothing is ever synced, those of up to two
-    verbs are gone through once more.
+    Those of up to one verb are gone on with from one cut for each element that a start makes of them; when it shall be
+    `deep`, from every cut, and those of two verbs from one for each element. With a reserve, a file of which nothing is
+    ever synced, workloads of up to two verbs are gone through once more.
     """
     for word in [word for shortest in (0, 1) for word in words(shortest)]:
-        yield Part((word,), Going.ALL)
+        yield Part((word,), Going.ALL if deep else Going.ONE_OF_EACH)
         yield Part((word,), reserve_bytes=RESERVE_BYTES)
     for longer in range(2, length + 1):
         for _, alike in groupby(words(longer), key=lambda word: word[:-1]):
             group = tuple(alike)
-            yield Part(group, Going.ONE_OF_EACH if longer < length else Going.NONE)
+            yield Part(group, Going.ONE_OF_EACH if deep and longer < length else Going.NONE)
             if longer < LENGTH:
                 yield Part(group, reserve_bytes=RESERVE_BYTES)
     chance = random.Random(seed)  # noqa: S311 - a seed, not a secret
@@ -106,6 +110,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="every legal state of an element's disk, at every moment")
     parser.add_argument("--length", type=int, default=LENGTH, help="verbs of the longest workloads that are all tried")
     parser.add_argument("--random", type=int, default=0, help="longer workloads, drawn from the seed")
+    parser.add_argument("--deep", action="store_true", help="go on from all cuts of one verb, and from those of two")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument(
         "--seconds", type=float, default=3600.0, help="stop after so long; what is cut short is no line"
@@ -114,7 +119,8 @@ def main() -> int:
     parser.add_argument("--no-ledger", action="store_true")
     given = parser.parse_args()
     under_test, started = commit(), time.monotonic()
-    tally, is_whole = go_through(parts(given.length, given.random, given.seed), given.processes, given.seconds)
+    work = parts(given.length, given.random, given.seed, deep=given.deep)
+    tally, is_whole = go_through(work, given.processes, given.seconds)
     took = time.monotonic() - started
     for violation in tally.violations[:VIOLATIONS_SHOWN]:
         said(str(violation))
@@ -127,7 +133,15 @@ def main() -> int:
         said("the time was up before the end: this was not everything")
     elif not given.no_ledger:
         drawn = f"{given.random} (seed {given.seed})" if given.random else 0
-        cells = (given.length, drawn, tally.workloads, tally.orders, tally.moments, tally.states, len(tally.distinct))
+        cells = (
+            f"{given.length}, deep" if given.deep else given.length,
+            drawn,
+            tally.workloads,
+            tally.orders,
+            tally.moments,
+            tally.states,
+            len(tally.distinct),
+        )
         note(TITLE, under_test, (*cells, tally.opened, len(tally.violations)))
     return 0 if is_whole and not tally.violations else 1
 

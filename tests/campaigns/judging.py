@@ -11,6 +11,7 @@ from producers.publisher import MemoryPublisher
 from schemas.errors import ArtStoreError, StaleEpoch, TypeRefused, UploadAbandonedError
 from schemas.events import DocumentCommitted
 from schemas.ticket import UploadTicket
+from storage_agent import manifests
 from storage_agent.documents import Documents
 from storage_agent.element import hold_element
 from storage_agent.entries import StoredRecord
@@ -23,7 +24,7 @@ from tests.builders import NOW
 from tests.campaigns.standing import run
 from tests.campaigns.workloads import Deed, a_disk
 from tests.disks import MemoryDisk
-from tests.elements import ROOT, a_ticket_for, an_element, faults, hours, put, relay_all
+from tests.elements import ROOT, a_ticket_for, an_element, faults, hours, list_faults, put, relay_all
 from tests.posix import State
 
 SPENT: Mapping[type[ArtStoreError], type[Answer]] = {TypeRefused: RefusedAnswer, UploadAbandonedError: AbandonedAnswer}
@@ -73,7 +74,8 @@ def _started(disk: MemoryDisk, settings: AgentSettings) -> Found:
 
 
 def _documents(disk: MemoryDisk) -> dict[str, str]:
-    named = [(hour, name) for hour in hours(disk) for name in disk.names(hour) if not name.endswith(ATTR)]
+    listed = [(hour, name) for hour in hours(disk) for name in disk.names(hour) if name != manifests.NAME]
+    named = [(hour, name) for hour, name in listed if not name.endswith(ATTR)]
     return {name.split(".")[0]: hashlib.sha256(disk.read(hour / name) or b"").hexdigest() for hour, name in named}
 
 
@@ -135,7 +137,7 @@ def used(state: State, deed: Deed, reserve_bytes: int = 0) -> list[str]:
         wrong = run(_used(disk, deed, AgentSettings(reserve_bytes=reserve_bytes)))
     except (ArtStoreError, OSError, ValueError, LookupError, AssertionError) as error:
         wrong = [f"it does not work: {type(error).__name__}: {error}"]
-    return [*wrong, *faults(disk)]
+    return [*wrong, *faults(disk), *list_faults(disk)]
 
 
 async def _used(disk: MemoryDisk, deed: Deed, settings: AgentSettings) -> list[str]:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from storage_agent import element, staging
 from tests.builders import NOW
+from tests.disks import Crash
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -85,6 +86,12 @@ class _Leaping(selectors.SelectSelector):
         return []
 
 
+def _told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # Nobody asks the tasks of a process that was killed what became of them.
+    if not isinstance(context.get("exception"), Crash):
+        loop.default_exception_handler(context)
+
+
 class StandingLoop(asyncio.SelectorEventLoop):
     """A loop with a clock of its own, whose threads are none."""
 
@@ -92,6 +99,7 @@ class StandingLoop(asyncio.SelectorEventLoop):
         self._leaping = _Leaping(turns)
         super().__init__(self._leaping)
         self.set_default_executor(self._leaping.calls)
+        self.set_exception_handler(_told)
 
     def time(self) -> float:
         return self._leaping.now

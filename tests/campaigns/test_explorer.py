@@ -43,9 +43,9 @@ def test_no_legal_state_of_two_verbs_breaks_a_promise() -> None:
 def test_whatever_a_cut_in_a_first_start_or_in_one_verb_leaves_the_next_verb_and_the_next_cut_break_no_promise() -> (
     None
 ):
-    tally = explored((), going_on=Going.ALL)
-    tally.add(explored(*SHORT, going_on=Going.ONE_OF_EACH))
+    tally = explored((), (Verb.PUT,), (Verb.TWO,), (Verb.MODE,), going_on=Going.ONE_OF_EACH)
     assert wrong_in(tally) == []
+    assert tally.workloads > 200
 
 
 def test_a_reserve_that_is_never_synced_changes_nothing() -> None:

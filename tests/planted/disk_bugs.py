@@ -30,7 +30,7 @@ DISK_BUGS = (
         "a staged body's name not synced",
         "A document is promised whose body has no name yet: after a power cut it is nowhere.",
         "storage_agent/staging.py",
-        "            self._stagings.disk.sync_directory(self.path.parent)\n",
+        "            self._stagings.disk.sync_directory(path.parent)\n",
         "",
         (STATES,),
     ),
@@ -72,8 +72,8 @@ DISK_BUGS = (
         "a small file replaced without its bytes",
         "Attributes and `element.json` get their names before their content is on the drive.",
         "storage_agent/files.py",
-        "        disk.write(handle, data, 0)\n        disk.sync(handle)\n",
-        "        disk.write(handle, data, 0)\n",
+        "        for handle in handles:\n            disk.sync(handle)\n",
+        "",
         (STATES,),
     ),
     Bug(
@@ -125,6 +125,22 @@ DISK_BUGS = (
         (SEGMENT_STATES,),
     ),
     Bug(
+        "in place before it is there",
+        "The journal says that a document's files are in place while they are being put there: a cut leaves it half.",
+        "storage_agent/settling.py",
+        "        missing = await self._placed(batch)\n"
+        "        for committed in batch:\n"
+        "            self._memory.settle(committed.document_id, committed.version)\n"
+        "            done = Materialised(document_id=committed.document_id, version=committed.version)\n"
+        "            self._journal.append_lazily(done)\n",
+        "        for committed in batch:\n"
+        "            self._memory.settle(committed.document_id, committed.version)\n"
+        "            done = Materialised(document_id=committed.document_id, version=committed.version)\n"
+        "            self._journal.append_lazily(done)\n"
+        "        missing = await self._placed(batch)\n",
+        (SEGMENT_STATES,),
+    ),
+    Bug(
         "a segment thrown away too early",
         "Events that the log may yet turn out to have lost are nowhere any more.",
         "storage_agent/journal.py",
@@ -171,16 +187,15 @@ DISK_BUGS = (
         "a body believed by its size",
         "A start takes what lies under a body's name for the body when it is as long.",
         "storage_agent/placing.py",
-        "        digest = self.disk.sha256(path)\n",
-        "        size = self.disk.size(path)\n"
-        "        digest = committed.sha256 if size == committed.size else self.disk.sha256(path)\n",
+        '            digest = self.disk.sha256(path) if self.disk.is_file(path) else ""\n',
+        '            digest = committed.sha256 if self.disk.size(path) == committed.size else ""\n',
         (ROTTEN,),
     ),
     Bug(
         "the quarantine not synced",
         "Damaged bytes that were put aside for whoever looks into it are swept away after a power cut.",
-        "storage_agent/placing.py",
-        "            self.disk.sync_directory(self.folders.quarantine)\n",
+        "storage_agent/quarantine.py",
+        "    disk.sync_directory(folders.quarantine)\n    disk.sync_directory(path.parent)\n",
         "",
         (ROTTEN,),
     ),
