@@ -126,8 +126,10 @@ class MemoryDisk:
         del self._handles[handle]
 
     def rename(self, source: Path, target: Path) -> None:
-        old, new, file = self._directory(source.parent), self._directory(target.parent), self._file(source)
-        self._change(Change((old, source.name), (new, target.name), file))
+        old, new, node = self._directory(source.parent), self._directory(target.parent), self._find(source)
+        if node is None:
+            raise FileNotFoundError(2, "no such file", str(source))
+        self._change(Change((old, source.name), (new, target.name), node))
 
     def unlink(self, path: Path) -> None:
         parent = self._directory(path.parent)
