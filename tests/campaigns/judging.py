@@ -11,11 +11,10 @@ from producers.publisher import MemoryPublisher
 from schemas.errors import ArtStoreError, StaleEpoch, TypeRefused, UploadAbandonedError
 from schemas.events import DocumentCommitted
 from schemas.ticket import UploadTicket
-from storage_agent import manifests
 from storage_agent.documents import Documents
 from storage_agent.element import hold_element
 from storage_agent.entries import StoredRecord
-from storage_agent.layout import ATTR
+from storage_agent.layout import ATTR, SUMS
 from storage_agent.ledger import AbandonedAnswer, Answer, CommittedAnswer, RefusedAnswer
 from storage_agent.memory import Memory
 from storage_agent.opening import _prepare
@@ -74,7 +73,7 @@ def _started(disk: MemoryDisk, settings: AgentSettings) -> Found:
 
 
 def _documents(disk: MemoryDisk) -> dict[str, str]:
-    listed = [(hour, name) for hour in hours(disk) for name in disk.names(hour) if name != manifests.NAME]
+    listed = [(hour, name) for hour in hours(disk) for name in disk.names(hour) if name != SUMS]
     named = [(hour, name) for hour, name in listed if not name.endswith(ATTR)]
     return {name.split(".")[0]: hashlib.sha256(disk.read(hour / name) or b"").hexdigest() for hour, name in named}
 
