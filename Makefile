@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 FAST := -q -n 2 --dist worksteal -p no:schemathesis -m "not servers and not stack" tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run stop test planted e2e ui client fire kills power bench check image format clean
+.PHONY: help run stop test planted e2e ui client fire kills power explore bench check image format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,6 +55,9 @@ check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under 
 	@$(BIN)/mypy $(ROOMS) ui tests > .mypy.out 2>&1 & types=$$!; \
 	$(BIN)/python -m pytest $(FAST); tests=$$?; \
 	wait $$types; types=$$?; cat .mypy.out; rm -f .mypy.out; exit $$((tests ? tests : types))
+
+explore: $(VENV)/.dev ## start an element from every state that a power cut can leave of short workloads: ARGS="--length 2"
+	@$(BIN)/python -m tests.campaigns.explorer $(ARGS)
 
 bench: $(VENV)/.dev ## measure ours beside raw programs: make bench ARGS="--rounds 1 --only latency"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
