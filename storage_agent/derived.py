@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from schemas.errors import Busy, DiskFailed
-from storage_agent.files import FILE_MODE, FOLDER_MODE, Disk, LocalDisk
+from storage_agent.files import FILE_MODE, FOLDER_MODE, Disk, LocalDisk, open_file
 from storage_agent.gate import EXHAUSTED
 from storage_agent.layout import Folders, directory_of
 
@@ -57,8 +57,8 @@ def text_path(root: Path, document_id: str, version: int) -> Path:
 
 
 def open_to_read(path: Path) -> BinaryIO:
-    """Open a file for reading, following no symbolic link."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=0)
+    """Open a file for reading; FileNotFoundError, or another OSError where something else lies in its place."""
+    return open_file(path)
 
 
 def open_scratch(path: Path) -> BinaryIO:

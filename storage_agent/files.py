@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -169,12 +170,12 @@ class LocalDisk:
             return []
 
     def read(self, path: Path) -> bytes | None:
-        """Return a file's bytes, or None; a pipe in its place keeps nobody waiting."""
+        """Return a file's bytes, or None."""
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = open_file(path)
         except FileNotFoundError:
             return None
-        with os.fdopen(handle, "rb") as file:
+        with file:
             return file.read()
 
     def forget_cached(self, path: Path) -> None:
@@ -201,10 +202,10 @@ class LocalDisk:
     def sha256(self, path: Path) -> str | None:
         """Return the digest of a file's bytes, or None."""
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            file = open_file(path)
         except FileNotFoundError:
             return None
-        with os.fdopen(handle, "rb") as file:
+        with file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def free_bytes(self, path: Path) -> int:
@@ -269,6 +270,16 @@ class LocalDisk:
                 self.write(handle, bytes(min(CHUNK_BYTES, size - offset)), offset)
         elif size:
             os.posix_fallocate(handle, 0, size)
+
+
+def open_file(path: Path) -> FileIO:
+    """Open a file for reading: no link is followed, a pipe keeps nobody waiting, and a folder leaves no handle open."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.fdopen(handle, "rb", buffering=0)
+    except OSError:
+        os.close(handle)
+        raise
 
 
 def write_synced(disk: Disk, path: Path, data: bytes) -> None:

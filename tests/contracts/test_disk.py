@@ -1,11 +1,14 @@
 """What every disk does, the one of this machine and the forgetful one of the tests alike."""
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import ElementBusy
+from storage_agent.derived import open_to_read
 from storage_agent.files import Disk, LocalDisk, make_directories, replace, write_synced
 from tests.disks import CrashingDisk, MemoryDisk
 
@@ -137,3 +140,18 @@ def test_this_machines_disk_follows_no_symbolic_link(tmp_path: Path) -> None:
             call(tmp_path / "link")
     with pytest.raises(FileExistsError):
         disk.create(tmp_path / "link")
+
+
+def test_what_is_no_file_is_refused_at_once_and_leaves_no_handle_open(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(__file__)
+    disk, reads = LocalDisk(), (LocalDisk().read, LocalDisk().sha256, open_to_read)
+    before = sorted(Path("/dev/fd").iterdir())
+    for name, error in (("folder", errno.EISDIR), ("link", errno.ELOOP)):
+        for read in reads:
+            with pytest.raises(OSError, match=rf"\[Errno {error}\]"):
+                read(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    assert disk.read(tmp_path / "pipe") == b""
+    assert disk.sha256(tmp_path / "pipe") == hashlib.sha256(b"").hexdigest()
+    assert sorted(Path("/dev/fd").iterdir()) == before
