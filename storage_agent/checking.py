@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.attributes import Attributes
+from schemas.attributes import HARD_LIMIT_BYTES, Attributes
 from schemas.errors import Malformed, SealBroken
 from schemas.fixity import DamagedPart, DamageReason, misplacement
 from storage_agent.files import Disk
@@ -171,6 +171,9 @@ def read_attributes(disk: Disk, root: Path, key: Key) -> Read | Fault:
     directory, name = directory_of(key[0]), attr_name(*key)
     path = root / directory / name
     try:
+        # Read whole, a file of gigabytes in its place would take all memory with it.
+        if (disk.size(path) or 0) > HARD_LIMIT_BYTES:
+            return _attr_fault(key, path, DamageReason.SEAL, f"have more than {HARD_LIMIT_BYTES} bytes")
         data = disk.read(path)
     except OSError as error:
         is_file = _is_file(disk, path)

@@ -149,3 +149,13 @@ async def test_what_is_no_file_in_a_bodys_place_is_refused_and_the_element_goes_
     facts = [fact for fact in await told_by(plane.documents) if isinstance(fact, DocumentDamaged)]
     assert [fact.reason for fact in facts] == ["not_a_file"]
     assert (await plane.get(other)).status_code == 200
+
+
+async def test_an_attribute_file_that_has_grown_beyond_all_bounds_is_refused_unread(plane: Plane) -> None:
+    ticket = await plane.stored(SMALL)
+    await plane.documents.settle()
+    attr = next(plane.root.rglob(f"{ticket.document_id}.v1.attr.json"))
+    os.truncate(attr, 2**40)
+    assert (await plane.get(ticket, what="attributes")).json()["code"] == "seal_broken"
+    await a_scrub(plane.documents).look_at_suspects()
+    assert [fact.reason for fact in await told_by(plane.documents) if isinstance(fact, DocumentDamaged)] == ["seal"]
