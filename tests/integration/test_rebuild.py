@@ -14,6 +14,7 @@ from infra.runtime.installation import ensure_installation, load_programs_key, p
 from infra.runtime.settings import Settings
 from projections.catalogue import DOCUMENTS, VIEWS
 from projections.diff import differences
+from projections.documents.fold import fold
 from projections.documents.queries import document
 from projections.documents.search import search
 from projections.projector import Projector
@@ -199,6 +200,27 @@ async def test_log_disks_and_views_agree_until_one_of_them_is_touched(bench: Ben
     lines = await about(bench, root, documents, identity)
     assert any(line.startswith(f"documents {touched}: title:") for line in lines)
     assert any(line.startswith(f"documents {forgotten}:") and "disk has nothing" in line for line in lines)
+
+
+async def test_an_old_valid_pair_put_back_is_told_by_its_number_and_seal(bench: Bench, tmp_path: Path) -> None:
+    """Nothing on the disk is wrong then: that it is not the newest state only the log and the views know."""
+    root, identity = tmp_path / "hot", an_identity(new_id(NOW))
+    documents = await an_archive(bench, root, identity)
+    old, new = documents[0], next_state(documents[0], title="после")
+    await bench.publish(a_document_committed(new))
+    write_element(root, identity, (new,))
+    await bench.project(*VIEWS)
+    assert await about(bench, root, documents, identity) == []
+    write_element(root, identity, (old,))
+    seals = [fold(each.sealed())[0].attr_sha256 for each in (new, old)]
+    line = "documents {}: log has attr_seq {} attr_sha256 {} {}, disk has attr_seq {} attr_sha256 {} {}, views has {}"
+    epoch, newest = f"mode_epoch {old.element.mode_epoch}", f"attr_seq {new.attr_seq} attr_sha256 {seals[0]}"
+    told = line.format(
+        old.document_id, new.attr_seq, seals[0], epoch, old.attr_seq, seals[1], epoch, f"{newest} {epoch}"
+    )
+    lines = await about(bench, root, documents, identity)
+    assert [each for each in lines if each.startswith("documents")] == [told]
+    assert not any(each.startswith("disk") for each in lines)
 
 
 async def about(bench: Bench, root: Path, documents: list[Attributes], identity: ElementIdentity) -> list[str]:
