@@ -80,8 +80,8 @@ class Explorer:
     nothing here hangs on time or chance.
 
     Calls of the disk that are under way at the same moment are done one after another, in the order in which they were
-    asked for; and then once more for each place in which another one of them may go first. So orders that deviate
-    twice are not gone through, nor is the inside of one call.
+    asked for; and then once more for each place in the last verb in which another one of them may go first. So orders
+    that deviate twice or earlier are not gone through, nor is the inside of one call, which is done as a whole.
     """
 
     def __init__(self, reserve_bytes: int = 0) -> None:

@@ -54,16 +54,8 @@ class Verb(StrEnum):
     MODE = "mode"
 
 
-SENDING = frozenset(Verb) - {
-    Verb.AGAIN,
-    Verb.LULL,
-    Verb.TELL,
-    Verb.ROTATE,
-    Verb.RESTART,
-    Verb.KILL,
-    Verb.CUT,
-    Verb.MODE,
-}
+# What brings a ticket that can come again.
+SENDING = frozenset({Verb.PUT, Verb.LARGE, Verb.TWO, Verb.TWICE, Verb.REFUSE, Verb.ABANDON, Verb.RACE, Verb.NOTE})
 # Nothing reaches the disk before the next verb.
 SILENT = frozenset({Verb.NOTE, Verb.ROTATE})
 
