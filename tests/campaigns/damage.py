@@ -8,16 +8,18 @@ from pathlib import Path
 
 import httpx2
 
+from schemas.fixity import FoundBy
 from tests.agents import Plane, path_of
 from tests.campaigns.flips import Outcome, Tally
 from tests.campaigns.papers import Stored, remove
 
 NAMED = frozenset({"seal_broken", "body_damaged"})
+LOOKED_AT = 0.25
 SWAPPED, GONE, ANOTHERS, OF_ANOTHER_VERSION = "swapped", "gone", "another's", "of another version"
 
 # New bytes from those that were stored, those of another version, and chance.
 Change = Callable[[bytes, bytes, random.Random], bytes]
-# Makes something that is no file at the first path; the second is another file of its kind.
+# Makes something else at the first path; the second is another file of its kind.
 Thing = Callable[[Path, Path], None]
 
 CHANGES: Mapping[str, Change] = {
@@ -36,6 +38,7 @@ THINGS: Mapping[str, Thing] = {
     "a folder": lambda path, _: path.mkdir(),
     "a link": lambda path, other: path.symlink_to(other),
     "a pipe": lambda path, _: os.mkfifo(path),
+    "endless": lambda path, _: _endless(path),
     GONE: lambda _path, _: None,
 }
 
@@ -96,16 +99,39 @@ async def rotted_on_disk(plane: Plane, stored: Sequence[Stored], chance: random.
             if other is None or not strike(half, kind, one, other, chance):
                 continue
             hit = [one, other] if kind == SWAPPED and strike(half, kind, other, one, chance) else [one]
-            for each in hit:
-                tally.add(f"file: {half.name} {kind}", await judged(plane, each, half, chance), each.name)
-            for each in hit:
-                each.put_back()
-                # Or what comes next would be refused for what was, and nothing be learnt from it.
-                assert await served(plane, each) == {"whole"}, f"{each.name} after {half.name} {kind}"
+            await _found_and_mended(plane, hit, half, kind, chance, tally)
 
 
-async def judged(plane: Plane, stored: Stored, half: Half, chance: random.Random) -> Outcome:
-    """Return what an agent's answers about a damaged version are worth; those about the other half must be right."""
+async def _found_and_mended(  # noqa: PLR0913, PLR0917 - what was done, to which, and who tells of it
+    plane: Plane, hit: Sequence[Stored], half: Half, kind: str, chance: random.Random, tally: Tally
+) -> None:
+    """Ask for what was damaged; sometimes let the agent look at it as well, which tells it and puts it aside."""
+    looked = chance.random() < LOOKED_AT
+    for each in hit:
+        tally.add(f"file: {half.name} {kind}", await judged(plane, each, half, chance), each.name)
+        if looked:
+            is_news = await look(plane, each)
+            tally.add("scrubbed", Outcome.FOUND if is_news else Outcome.MISSED, f"{each.name} {half.name} {kind}")
+            tally.add("scrubbed, asked", await judged(plane, each, None, chance), f"{each.name} {half.name} {kind}")
+    for each in hit:
+        each.put_back()
+        await look(plane, each)
+        # Or what comes next would be refused for what was, and nothing be learnt from it.
+        assert await served(plane, each) == {"whole"}, f"{each.name} after {half.name} {kind}"
+    for path in plane.documents.folders.quarantine.iterdir():
+        remove(path)
+
+
+async def look(plane: Plane, stored: Stored) -> bool:
+    """Let the agent read a version as its scrub does; True when it has found new damage."""
+    return await plane.documents.fixity.look((stored.ticket.document_id, stored.ticket.document_version), FoundBy.SCRUB)
+
+
+async def judged(plane: Plane, stored: Stored, half: Half | None, chance: random.Random) -> Outcome:
+    """Return what an agent's answers about a damaged version are worth.
+
+    Attributes whose body is damaged may be given, if they are right; with None for the half nothing may be.
+    """
     outcomes, asked = {Outcome.FOUND}, questions(stored)
     # After the first one the agent may know; each has to be the first one sometimes.
     chance.shuffle(asked)
@@ -152,6 +178,12 @@ def _other(stored: Sequence[Stored], one: Stored, kind: str, chance: random.Rand
         fitting = [each for each in stored if each.ticket.document_id != document_id]
         fitting = [each for each in fitting if len(each.data) == len(one.data) and each.data != one.data] or fitting
     return chance.choice(fitting) if fitting else None
+
+
+def _endless(path: Path) -> None:
+    """Make a file of a tebibyte that takes no room."""
+    path.touch()
+    os.truncate(path, 2**40)
 
 
 def _changed(data: bytes, chance: random.Random, mask: int) -> bytes:

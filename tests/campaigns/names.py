@@ -16,12 +16,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import structlog
-
+from tests.agents import silence
 from tests.campaigns.ledger import commit, note, said
 from tests.campaigns.naming import wrong
 from tests.campaigns.namings import KINDS, draw
-from tests.campaigns.rot import silent
 from tests.campaigns.traced_names import traced
 
 NAMES = 100_000
@@ -34,7 +32,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where syncing costs nothing: na
 
 def batch(seed: int, first: int, count: int) -> list[str]:
     """Put so many names through an agent in a folder of its own; return what is wrong, a line each."""
-    structlog.configure(processors=[silent])
+    silence()
     drawn = draw(seed, first, count)
     where = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="artstore-names-", dir=where) as scratch:
@@ -77,8 +75,7 @@ def main() -> int:
         f"{len(faults)} faults, {time.monotonic() - began:.0f} s"
     )
     if given.names >= NAMES:
-        cells = (given.seed, done, watched.names, watched.calls, watched.writing, len(faults))
-        note(TABLE, under_test, cells)
+        note(TABLE, under_test, (given.seed, done, watched.names, watched.calls, watched.writing, len(faults)))
     return 0 if not faults and done else 1
 
 

@@ -12,9 +12,11 @@ from projections.tables import Row, row_as_json
 from schemas.attributes import SEAL_FIELD, Attributes
 from schemas.envelope import Position, Received
 from schemas.sealing import unseal_told
+from storage_agent.files import LocalDisk
+from storage_agent.verifying import verify
 from tests.agents import Plane, sha256
 from tests.builders import a_document_committed
-from tests.campaigns.damage import served
+from tests.campaigns.damage import look, served
 from tests.campaigns.flips import Outcome, Tally
 from tests.campaigns.papers import Stored, remove
 
@@ -33,6 +35,7 @@ async def told_by_the_log(plane: Plane, stored: Sequence[Stored], tally: Tally) 
     """Put older pairs under versions that the log knows newer, and take files away: the agent sees nothing wrong.
 
     A difference that `artstore diff` tells names what the log has and what lies here; without it nothing was found.
+    `artstore verify`, which asks no log, tells only of a body without its attributes.
     """
     newer = [next_pair(each) for each in stored]
     for each in newer:
@@ -42,20 +45,24 @@ async def told_by_the_log(plane: Plane, stored: Sequence[Stored], tally: Tally) 
     for each in newer:
         assert await served(plane, each) == {"whole"}, each.name
 
-    async def tried(kind: str, change: Callable[[Stored], None], *, is_there: bool, answer: str) -> None:
+    async def tried(
+        kind: str, change: Callable[[Stored], None], *, is_there: bool, answer: str, verified: bool
+    ) -> None:
         for each in stored:
             change(each)
-        lines = _differences(plane.root, log)
+        lines, named = _differences(plane.root, log), {path for path, _ in verify(LocalDisk(), plane.root).faults}
         for old, new in zip(stored, newer, strict=True):
             mine = {line for line in lines if old.ticket.document_id in line}
             told = mine == _lines(new, old if is_there else None) and await served(plane, old) == {answer}
+            assert (old.attr_path.relative_to(plane.root).as_posix() in named) == verified, old.name
             tally.add(f"log: {kind}", Outcome.FOUND if told else Outcome.MISSED, old.name)
 
-    await tried("old pair put back", Stored.put_back, is_there=True, answer="whole")
-    await tried("attr gone", lambda each: remove(each.attr_path), is_there=False, answer="not_found")
-    await tried("pair gone", lambda each: remove(each.body_path), is_there=False, answer="not_found")
+    await tried("old pair put back", Stored.put_back, is_there=True, answer="whole", verified=False)
+    await tried("attr gone", lambda each: remove(each.attr_path), is_there=False, answer="not_found", verified=True)
+    await tried("pair gone", lambda each: remove(each.body_path), is_there=False, answer="not_found", verified=False)
     for each in stored:
         each.put_back()
+        assert not await look(plane, each), f"{each.name} is sound in itself"
 
 
 def _lines(newer: Stored, older: Stored | None) -> set[str]:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.agents import a_key, a_plane
 from tests.campaigns.naming import alike, astray, harms, outside, told_by, wrong
 from tests.campaigns.namings import BYTES_MAX, KINDS, draw, half_a_character
 from tests.campaigns.traced_names import traced
-from tests.campaigns.traces import touched
+from tests.campaigns.traces import strace_works, touched
 from tests.hostile.forgery import Genuine
 
 SEED = 6
@@ -31,7 +30,7 @@ async def test_names_of_every_kind_come_back_exactly_and_nothing_is_touched_outs
     assert os.listdir(tmp_path) == ["element"]  # noqa: PTH208 - nothing waits for it here
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here: nobody watches the agent's calls")
+@pytest.mark.skipif(not strace_works(), reason="strace is not here, or not allowed: nobody watches the agent's calls")
 async def test_an_agent_whose_every_call_is_watched_writes_below_its_root_only(tmp_path: Path) -> None:
     seen = await traced(tmp_path, draw(SEED, NAMES, TRACED))
     assert (seen.names, seen.faults) == (TRACED, [])

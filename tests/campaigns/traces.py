@@ -1,7 +1,10 @@
 """Which paths an agent touches: at the seam of its disk, and at the system's own door, by strace."""
 
 import codecs
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +53,16 @@ class Touched:
     call: str
     path: Path
     writing: bool
+
+
+def strace_works() -> bool:
+    """Tell whether strace is here and is allowed to look."""
+    if shutil.which("strace") is None:
+        return False
+    return (
+        subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True, check=False, timeout=20).returncode
+        == 0
+    )
 
 
 def strace_command(output: Path) -> tuple[str, ...]:
