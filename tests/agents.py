@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import httpx2
+import structlog
 from starlette.types import ASGIApp
 
 from infra.runtime.clock import ManualClock
@@ -57,6 +58,15 @@ def a_ring() -> KeyRing:
 def some_bytes(size: int, seed: int = 7) -> bytes:
     """Return bytes that are no text and begin with no signature."""
     return b"\x00\x01" + random.Random(seed).randbytes(size - 2) if size > 2 else b"\x00" * size  # noqa: S311
+
+
+def silence() -> None:
+    """Drop what agents of this process log: where damage and refusals are the work, nobody reads it."""
+
+    def dropped(*_: object) -> NoReturn:
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[dropped])
 
 
 def sha256(data: bytes) -> str:
