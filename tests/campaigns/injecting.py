@@ -17,10 +17,7 @@ GOES_ON, REFUSED, DISK_FAILED = "goes on", "insufficient_storage", "disk_failed"
 KILLED = "killed"
 FULL = frozenset({GOES_ON, f"{GOES_ON}, refused {REFUSED}", REFUSED})
 # A file that cannot be read is a matter between it and who asks for it; what is committed may not suffer from that.
-_UNREADABLE = ("seal_broken", "body_damaged")
-UNREAD = FULL | {DISK_FAILED} | {f"{GOES_ON}, refused {code}" for code in _UNREADABLE}
-# What lasts strikes opening to read as well as making a file.
-LASTING = UNREAD | {f"{GOES_ON}, refused {REFUSED} {code}" for code in _UNREADABLE}
+UNREAD = FULL | {DISK_FAILED} | {f"{GOES_ON}, refused {code}" for code in ("seal_broken", "body_damaged")}
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ FAULTS = (
     Fault("ENOSPC", "{call}:error=ENOSPC:when={n}", FULL),
     Fault("EDQUOT", "{call}:error=EDQUOT:when={n}", FULL),
     # Behind the commit point there is no way back: what cannot be put in place ends the program, until there is room.
-    Fault("ENOSPC from then on", "{call}:error=ENOSPC:when={n}+", LASTING, only=TAKE_ROOM),
+    Fault("ENOSPC from then on", "{call}:error=ENOSPC:when={n}+", FULL | _FAILS, only=TAKE_ROOM),
     Fault("EINTR", "{call}:error=EINTR:when={n}", frozenset({GOES_ON, DISK_FAILED})),
     Fault("short write", "", frozenset({GOES_ON}), short=True, only=WRITES),
     Fault("short write, SIGKILL", "{call}:signal=KILL:when={n1}", _DIES, short=True, only=WRITES),
