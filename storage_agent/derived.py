@@ -1,7 +1,6 @@
 """Files that can be made again: where the text of a version lies, and how such files are read and replaced."""
 
 import asyncio
-import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -11,14 +10,13 @@ from typing import BinaryIO, ParamSpec, TypeVar
 
 from schemas.errors import Busy, DiskFailed
 from storage_agent.files import FILE_MODE, FOLDER_MODE, Disk, LocalDisk, open_file
-from storage_agent.gate import EXHAUSTED
+from storage_agent.gate import BROKEN, EXHAUSTED
 from storage_agent.layout import Folders, directory_of
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 DISK_SECONDS = 30.0
-BROKEN = frozenset({errno.EIO, errno.EROFS})
 # Hour, day, month, year, and `derived/` itself.
 FOLDERS_DEEP = 5
 

@@ -7,6 +7,7 @@ import structlog
 
 from schemas import json_schemas
 from storage_agent.files import Disk, replace
+from storage_agent.gate import BROKEN
 from storage_agent.layout import Folders
 
 README = "README.txt"
@@ -22,12 +23,23 @@ def explain(disk: Disk, root: Path) -> None:
     """Write those that are missing or another release's, durably.
 
     They are for people: where the disk refuses them (it is full, somebody made a link of one) the element opens all
-    the same, and they are tried again at the next opening. DiskFailed when a sync fails.
+    the same, and they are tried again at the next opening. DiskFailed when a sync fails, OSError when the drive does
+    not take them: it would not take documents either.
     """
     for name, data in explanations().items():
         try:
-            if disk.read(root / name) != data:
+            if _read(disk, root / name) != data:
                 replace(disk, root / name, data, Folders(root).staging / name)
         except OSError as error:
+            if error.errno in BROKEN:
+                raise
             log = structlog.get_logger("artstore.agent")
             log.warning("explanation_not_written", name=name, reason=error.strerror or str(error))
+
+
+def _read(disk: Disk, path: Path) -> bytes | None:
+    try:
+        return disk.read(path)
+    except OSError:
+        # It is written again; only that says anything of the drive.
+        return None

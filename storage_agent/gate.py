@@ -17,6 +17,7 @@ Result = TypeVar("Result")
 DISK_SECONDS = 60.0
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 LOOKS_AT_ONCE = 64
+BROKEN = frozenset({errno.EIO, errno.EROFS})
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
 
 
