@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from schemas import json_schemas
-from schemas.errors import ArtStoreError
+from schemas.errors import ArtStoreError, DiskFailed
 from storage_agent.element import IDENTITY, LOCK
 from storage_agent.explained import README, explanations
 from storage_agent.files import LocalDisk
@@ -65,17 +65,27 @@ async def test_what_another_release_has_written_is_replaced_and_what_is_right_is
     assert (right.stat().st_ino, right.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-class FullDisk(LocalDisk):
-    """Has no room for what is for people."""
+class RefusingDisk(LocalDisk):
+    """Does not take what is for people."""
+
+    def __init__(self, error: int) -> None:
+        self._error = error
 
     def create(self, path: Path) -> int:
         if path.name in explanations():
-            raise OSError(errno.ENOSPC, "no room")
+            raise OSError(self._error, "refused")
         return super().create(path)
 
 
+@pytest.mark.parametrize("error", [errno.EIO, errno.EROFS])
+async def test_a_drive_that_does_not_take_them_has_failed(tmp_path: Path, error: int) -> None:
+    with pytest.raises(DiskFailed):
+        async with an_element(RefusingDisk(error), tmp_path):
+            pass
+
+
 async def test_a_disk_without_room_for_them_keeps_no_element_from_opening(tmp_path: Path) -> None:
-    async with an_element(FullDisk(), tmp_path) as documents:
+    async with an_element(RefusingDisk(errno.ENOSPC), tmp_path) as documents:
         await put(documents, a_ticket_for(documents.identity, b"taken"), b"taken")
     assert not (tmp_path / README).exists()
     assert list((tmp_path / "staging").iterdir()) == []
