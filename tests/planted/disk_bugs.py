@@ -241,10 +241,8 @@ DISK_BUGS = (
         "the reserve never taken back",
         "After the disk was full once nothing is kept back any more: the next full disk stops what was begun.",
         "storage_agent/reserve.py",
-        "        handle = self._disk.create(self._path)\n        try:\n"
-        "            self._disk.allocate(handle, self._bytes)\n        finally:\n"
-        "            self._disk.close(handle)\n",
-        "",
+        "            self._allocate()\n",
+        "            pass\n",
         (FULL,),
     ),
     Bug(

@@ -50,7 +50,7 @@ READABLE_BUGS = (
         "the README is written once and for ever",
         "A release that changes what lies on the disk leaves the description of an older one beside it.",
         "storage_agent/explained.py",
-        "            if disk.read(root / name) != data:\n",
+        "            if _read(disk, root / name) != data:\n",
         "            if disk.size(root / name) is None:\n",
         (
             f"{AGENT}/test_explained.py::test_what_another_release_has_written_is_replaced_and_what_is_right_is_left_alone",
