@@ -77,7 +77,7 @@ class StagingFile:
             self.received += len(chunk)
             self.last_byte_at = self._stagings.clock.monotonic()
             self._buffer += chunk
-            if len(self._buffer) >= BUFFER_BYTES:
+            if self.path is not None and len(self._buffer) >= BUFFER_BYTES:
                 await self._flush()
 
     async def finish(self) -> Staged:

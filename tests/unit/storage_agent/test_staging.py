@@ -124,6 +124,16 @@ async def test_a_put_that_is_cancelled_while_it_writes_closes_its_file_only_behi
         await file.finish()
 
 
+async def test_a_small_body_stays_whole_in_memory_however_little_is_gathered_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "BUFFER_BYTES", 4)
+    file = await stagings(NarrowDisk(), tmp_path).open(ticket_of(10))
+    await file.write(b"small")
+    await file.write(b" body")
+    assert (await file.finish()).body == b"small body"
+
+
 async def test_a_large_body_is_synced_while_it_arrives_so_that_its_last_sync_is_short(tmp_path: Path) -> None:
     disk = ForgetfulDisk()
     size = staging.SYNC_BYTES * 2 + 5
