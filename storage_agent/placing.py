@@ -107,8 +107,11 @@ class Placer:
 
     def _attributes_at(self, path: Path) -> bytes | None:
         """Return what lies in the attributes' place; what is no file there is moved out of the way."""
-        if self.disk.size(path) is not None and not self.disk.is_file(path):
+        if self.disk.size(path) is None:
+            return None
+        if not self.disk.is_file(path):
             put_aside(self.disk, self.folders, path)
+            return None
         try:
             return self.disk.read(path)
         except OSError as error:
