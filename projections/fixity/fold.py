@@ -64,43 +64,34 @@ def fold(received: Received) -> tuple[Row, ...]:
     """Return the row of a fact of fixity; none for other records."""
     message = received.message
     match message:
-        case DocumentDamaged():
-            return (_damaged(message),)
+        case DocumentDamaged(part=part, reason=reason, quarantined=quarantined):
+            return (_damage(message, DAMAGED, part.value, reason.value, quarantined),)
         case DocumentMended():
-            return (_mended(message),)
+            return (_damage(message, MENDED, None, None, ()),)
         case ElementScrubbed():
             return (_scrubbed(message),)
         case _:
             return ()
 
 
-def _damaged(message: DocumentDamaged) -> DamageRow:
+def _damage(
+    message: DocumentDamaged | DocumentMended,
+    state: str,
+    part: str | None,
+    reason: str | None,
+    quarantined: tuple[str, ...],
+) -> DamageRow:
     return DamageRow(
         document_id=message.meta.aggregate_id,
         version=message.document_version,
         number=message.meta.aggregate_version,
         element_id=message.element_id,
-        state=DAMAGED,
-        part=message.part.value,
-        reason=message.reason.value,
+        state=state,
+        part=part,
+        reason=reason,
         found_by=message.found_by.value,
         found_at=message.meta.occurred_at,
-        quarantined=message.quarantined,
-    )
-
-
-def _mended(message: DocumentMended) -> DamageRow:
-    return DamageRow(
-        document_id=message.meta.aggregate_id,
-        version=message.document_version,
-        number=message.meta.aggregate_version,
-        element_id=message.element_id,
-        state=MENDED,
-        part=None,
-        reason=None,
-        found_by=message.found_by.value,
-        found_at=message.meta.occurred_at,
-        quarantined=(),
+        quarantined=quarantined,
     )
 
 
