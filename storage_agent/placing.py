@@ -15,6 +15,8 @@ from storage_agent.gate import raise_if_exhausted
 from storage_agent.layout import Folders
 from storage_agent.quarantine import put_aside
 
+# So many documents share the syncs of their directories, and the file system's own journal.
+BATCH = 64
 DIRECTORIES_KNOWN_MAX = 10_000
 
 
@@ -51,18 +53,23 @@ class Placer:
         """
         return self._place(batch, batch)
 
-    def redo(self, committed: Committed) -> Body:
-        """Finish what a crash interrupted; return what became of the body.
+    def redo(self, batch: Sequence[Committed]) -> tuple[Body, ...]:
+        """Finish what a crash interrupted; return what became of each body.
 
         What is damaged goes to the quarantine, for nobody may be served it. What cannot be read is put in place as it
         is: it may be the only copy, and the drive may give it once more.
         """
-        in_place, at_hand = self._looked_at(self._body(committed), committed), Body.GONE
-        if in_place is not Body.WHOLE:
-            at_hand = self._at_hand(committed)
-        found = in_place if at_hand is Body.GONE else at_hand
-        is_gone = self._place((committed,), () if at_hand is Body.GONE else (committed,))
-        return Body.GONE if is_gone else found
+        found, bodies = [], []
+        for committed in batch:
+            body, at_hand = self._looked_at(self._body(committed), committed), Body.GONE
+            if body is not Body.WHOLE:
+                at_hand = self._at_hand(committed)
+            if at_hand is not Body.GONE:
+                body = at_hand
+                bodies.append(committed)
+            found.append(body)
+        gone = self._place(batch, bodies)
+        return tuple(Body.GONE if committed in gone else body for committed, body in zip(batch, found, strict=True))
 
     def _at_hand(self, committed: Committed) -> Body:
         if committed.staged is not None:
@@ -80,12 +87,14 @@ class Placer:
             self._make_directory(directory)
         moves = [move for committed in bodies for move in self._body_moves(committed)]
         moves += [move for committed in batch for move in self._attr_moves(committed)]
-        self._write([move for move in moves if move.data is not None])
+        self._write(moves)
         for move in moves:
             self.disk.rename(move.scratch, move.target)
         for directory in directories:
             self.disk.sync_directory(self.folders.root / directory)
-        return tuple(committed for committed in batch if self.disk.size(self._body(committed)) is None)
+        moved = {move.target for move in moves}
+        unmoved = [committed for committed in batch if self._body(committed) not in moved]
+        return tuple(committed for committed in unmoved if self.disk.size(self._body(committed)) is None)
 
     def _body_moves(self, committed: Committed) -> Iterator[_Move]:
         body, staged = self._body(committed), self._staged(committed)
@@ -101,9 +110,15 @@ class Placer:
             yield _Move(self._scratch(path), path, attr)
 
     def _write(self, moves: Sequence[_Move]) -> None:
-        for move in moves:
-            self.disk.unlink(move.scratch)
-        write_all_synced(self.disk, {move.scratch: move.data for move in moves if move.data is not None})
+        files = {move.scratch: move.data for move in moves if move.data is not None}
+        try:
+            write_all_synced(self.disk, files)
+        except FileExistsError:
+            # An earlier try that failed has left some of them; looking for them each time would cost as much as making
+            # them.
+            for scratch in files:
+                self.disk.unlink(scratch)
+            write_all_synced(self.disk, files)
 
     def _attributes_at(self, path: Path) -> bytes | None:
         """Return what lies in the attributes' place; what is no file there is moved out of the way."""

@@ -9,7 +9,7 @@ from storage_agent.files import Disk
 from storage_agent.journal import UNFINISHED, Tail, begin_segment, segment_names
 from storage_agent.layout import Folders
 from storage_agent.memory import Memory
-from storage_agent.placing import Body, Placer
+from storage_agent.placing import BATCH, Body, Placer
 from storage_agent.segments import GENESIS, Scan, scan
 
 
@@ -78,9 +78,11 @@ def _redo(
     disk: Disk, folders: Folders, memory: Memory, interrupted: tuple[Committed, ...]
 ) -> list[tuple[Committed, Body]]:
     """Finish these commits, and say what became of each body. What is gone is settled too: nothing brings it back."""
-    placer, found = Placer(disk, folders), []
+    placer, found = Placer(disk, folders), list[tuple[Committed, Body]]()
+    for begin in range(0, len(interrupted), BATCH):
+        batch = interrupted[begin : begin + BATCH]
+        found += zip(batch, placer.redo(batch), strict=True)
     for committed in interrupted:
-        found.append((committed, placer.redo(committed)))
         memory.settle(committed.document_id, committed.version)
     return found
 

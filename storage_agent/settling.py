@@ -11,10 +11,9 @@ from storage_agent.gate import DISK_SECONDS, DiskGate
 from storage_agent.journal import Journal
 from storage_agent.memory import Memory
 from storage_agent.outbox import Outbox
-from storage_agent.placing import Placer
+from storage_agent.placing import BATCH, Placer
 from storage_agent.reserve import Reserve
 
-BATCH = 64
 # With the largest body that rides in the journal: 32 MiB of memory, and at most as much again in a segment's head.
 BEHIND_MAX = 256
 

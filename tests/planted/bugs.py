@@ -35,11 +35,12 @@ BUGS = (
         "attributes not synced",
         "The attribute file is put in place before its bytes are on the drive: a power cut leaves it empty.",
         "storage_agent/placing.py",
-        "        write_all_synced(self.disk, {move.scratch: move.data for move in moves if move.data is not None})\n",
-        "        for move in moves:\n"
-        "            handle = self.disk.create(move.scratch)\n"
-        "            self.disk.write(handle, move.data or b'', 0)\n"
-        "            self.disk.close(handle)\n",
+        "        try:\n            write_all_synced(self.disk, files)\n",
+        "        try:\n"
+        "            for scratch, data in files.items():\n"
+        "                handle = self.disk.create(scratch)\n"
+        "                self.disk.write(handle, data, 0)\n"
+        "                self.disk.close(handle)\n",
         (CRASHES,),
     ),
     Bug(

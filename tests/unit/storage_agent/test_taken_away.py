@@ -1,6 +1,7 @@
 """Files taken away by hand around a kill: the element starts, says what is missing, and brings nothing back."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from schemas.replies import ContentCommitted
 from schemas.ticket import UploadTicket
 from storage_agent import staging
 from storage_agent.files import LocalDisk
+from storage_agent.placing import BATCH
+from storage_agent.settling import Settler
 from tests.agents import until
-from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_abandon, an_element, body_in, put_in_place, relay_all
+from tests.elements import ALL_ARE_LARGE, a_ticket_for, an_abandon, an_element, body_in, put, put_in_place, relay_all
 from tests.taking import ATTR, BODY, BOTH, DAMAGED, forget_what_followed, take
 
 DATA = b"taken away"
@@ -93,6 +96,38 @@ async def test_a_small_body_that_is_gone_before_its_commit_was_finished_comes_ba
     assert found is not None
     assert (body.read_bytes(), attr.read_bytes()) == (DATA, found.attr)
     assert (tmp_path / "quarantine" / body.name).exists() == (what == DAMAGED)
+
+
+@pytest.mark.usefixtures("large")
+async def test_of_many_interrupted_commits_those_that_are_gone_or_rotten_hold_up_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, tickets = tmp_path / "killed", []
+    async with an_element(None, tmp_path / "alive") as documents:
+        with monkeypatch.context() as nothing_settles:
+            nothing_settles.setattr(Settler, "_next_batch", lambda _: [])
+            for _ in range(BATCH + 3):
+                tickets.append(a_ticket_for(documents.identity, DATA))
+                await put(documents, tickets[-1], DATA)
+            shutil.copytree(tmp_path / "alive", killed)
+        # An orderly end waits for what it is woken for.
+        await put_in_place(documents, a_ticket_for(documents.identity, DATA), DATA)
+    gone, rotten = tickets[1], tickets[BATCH]
+    _staged(killed, gone).unlink()
+    _staged(killed, rotten).write_bytes(bytes(len(DATA)))
+    async with an_element(None, killed) as documents:
+        for ticket in tickets:
+            if ticket not in (gone, rotten):
+                assert body_in(documents, ticket) == DATA
+                continue
+            with pytest.raises(BodyDamaged):
+                documents.find(ticket.document_id, 1)
+    assert [path.read_bytes() for path in (killed / "quarantine").iterdir()] == [bytes(len(DATA))]
+
+
+def _staged(root: Path, ticket: UploadTicket) -> Path:
+    (path,) = (root / "staging").glob(f"{ticket.ticket_id}.*")
+    return path
 
 
 async def test_attributes_that_are_gone_before_their_commit_was_finished_are_written_again(tmp_path: Path) -> None:
