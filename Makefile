@@ -8,6 +8,9 @@ BINARY := --only-binary :all: $(if $(filter aarch64 arm64,$(shell uname -sm)),$(
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 # The fast tests; a plugin that none of them uses costs each process more than a second.
 FAST := -q -n 2 --dist worksteal -p no:schemathesis -m "not servers and not stack" tests/unit tests/sagas tests/contracts tests/golden tests/test_house.py
+SLOWEST := --durations 25 --durations-min 5
+# What shares no server runs two at a time: most of it waits for processes that it has killed or for the drive.
+SIDE_BY_SIDE := -n 2 --dist worksteal $(SLOWEST) -m "not servers and not stack"
 export PIP_REQUIRE_VIRTUALENV := 1
 
 .PHONY: help run stop test planted e2e ui client fire kills power explore bench check image format clean
@@ -23,8 +26,13 @@ run: $(VENV)/.run ui ## start everything, put the demo documents through it, lea
 stop: ## stop everything that `make run` has started
 	@if [ -x $(BIN)/artstore ]; then $(BIN)/artstore down; else echo "nothing to stop: there is no $(VENV)"; fi
 
-test: $(VENV)/.dev ui ## run every test, on real Kafka, PostgreSQL and Valkey
+test: $(VENV)/.dev ui ## run every test, on real Kafka, PostgreSQL and Valkey: ARGS="tests/hostile -x"
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE); alone=$$?; \
+	$(BIN)/python -m pytest $(SLOWEST) -m "servers or stack"; real=$$?; exit $$((alone ? alone : real))
+endif
 
 planted: $(VENV)/.dev ## plant bugs in copies of the code, one by one, and see the tests notice each (also in make test)
 	@$(BIN)/python -m pytest -v --no-header tests/planted $(ARGS)

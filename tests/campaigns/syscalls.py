@@ -28,7 +28,7 @@ from tests.campaigns.verbs import VERBS, Verb, program
 SECTION = "Every system call"
 SKIPPED = 77
 WORKERS = 2
-TRIES = 4
+TRIES = 12
 SHOWN = 600
 MEMORY = Path("/dev/shm")  # noqa: S108 - a kill does not ask what the disk is made of
 
