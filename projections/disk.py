@@ -11,6 +11,7 @@ from projections.documents import fold as documents
 from projections.elements import fold as elements
 from projections.tables import Row
 from projections.texts.derived import text_beside
+from schemas.attributes import HARD_LIMIT_BYTES
 from schemas.errors import ConfigurationInvalid, SealBroken
 from schemas.fixity import misplacement
 
@@ -79,7 +80,7 @@ def _attributes(root: Path) -> Iterator[tuple[Path, str]]:
 
 def _element(path: Path) -> Found:
     try:
-        return (elements.fold(path.read_bytes()),)
+        return (elements.fold(_sealed(path)),)
     except (SealBroken, OSError) as error:
         return Broken(path, _reason(error))
 
@@ -93,12 +94,27 @@ def _with_text(root: Path, found: Found) -> Found:
 
 def _document(path: Path, folder: str) -> Found:
     try:
-        rows = documents.fold(path.read_bytes())
+        rows = documents.fold(_sealed(path))
     except (SealBroken, OSError) as error:
         return Broken(path, _reason(error))
     document = rows[0]
     wrong = misplacement(document.document_id, document.version, document.relative_path, path.name, folder)
     return Broken(path, wrong) if wrong else rows
+
+
+def _sealed(path: Path) -> bytes:
+    """Return the bytes of a sealed file; SealBroken when it is longer than one can be, OSError for a link.
+
+    A file of gigabytes in its place must not take all memory with it, nor a pipe keep a rebuild waiting.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        data = os.read(handle, HARD_LIMIT_BYTES + 1)
+    finally:
+        os.close(handle)
+    if len(data) > HARD_LIMIT_BYTES:
+        raise SealBroken(f"The file has more than {HARD_LIMIT_BYTES} bytes.")
+    return data
 
 
 def _reason(error: SealBroken | OSError) -> str:

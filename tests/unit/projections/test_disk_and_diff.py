@@ -1,6 +1,7 @@
 """The disks as a source, and the comparison of sources."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from projections.documents.fold import DocumentRow, fold
 from projections.elements.fold import ElementRow
 from projections.tables import row_as_json
 from projections.texts.fold import TextRow
+from schemas.attributes import HARD_LIMIT_BYTES
 from schemas.errors import ConfigurationInvalid
 from storage_agent.derived import text_path
 from tests.builders import ELEMENT_ID
@@ -65,6 +67,27 @@ def test_a_file_in_another_folder_than_its_own_is_told(tmp_path: Path) -> None:
     path.rename(elsewhere)
     (broken,) = [each for each in scan([root]) if isinstance(each, Broken)]
     assert (broken.path, path.parent.relative_to(root).as_posix() in broken.reason) == (elsewhere, True)
+
+
+@pytest.mark.parametrize("what", ["far too long", "a pipe", "a link", "a folder"])
+def test_what_is_no_attribute_file_in_the_place_of_one_is_told_and_holds_nothing_up(tmp_path: Path, what: str) -> None:
+    root = tmp_path / "hot"
+    write_element(root, an_identity(ELEMENT_ID), (a_document(), a_document()))
+    first, second = sorted(root.rglob("*.attr.json"))
+    whole = first.read_bytes()
+    first.unlink()
+    match what:
+        case "far too long":
+            first.write_bytes(whole + b" " * HARD_LIMIT_BYTES)
+        case "a pipe":
+            os.mkfifo(first)
+        case "a link":
+            first.symlink_to(second)
+        case _:
+            first.mkdir()
+    found = list(scan([root]))
+    assert [each.path for each in found if isinstance(each, Broken)] == [first]
+    assert len(found) == 3
 
 
 def test_a_document_called_attr_json_is_no_attribute_file(tmp_path: Path) -> None:
