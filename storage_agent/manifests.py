@@ -109,6 +109,11 @@ def hours_without_list(disk: Disk, root: Path) -> list[str]:
     return [hour for hour in found if disk.size(root / hour / SUMS) is None]
 
 
+def listed(disk: Disk, folder: Path) -> Sums:
+    """Return the sums in a folder's list, by name; none where it has no list that can be read."""
+    return parsed(_read(disk, folder / SUMS))
+
+
 def _read(disk: Disk, path: Path) -> bytes:
     try:
         return disk.read(path) or b""

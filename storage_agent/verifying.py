@@ -12,7 +12,8 @@ from storage_agent.entries import Carried, Line
 from storage_agent.files import Disk
 from storage_agent.hours import Hours
 from storage_agent.journal import segment_names
-from storage_agent.layout import Folders, attr_name
+from storage_agent.layout import SUMS, Folders, attr_name
+from storage_agent.manifests import listed
 from storage_agent.memory import Memory
 from storage_agent.segments import Scan, scan
 
@@ -95,6 +96,10 @@ class _Verification:
             self._blame(f"{hour}/{name}", "The name is that of no document.")
         for document_id, there in found.gaps().items():
             self._blame(f"{hour}/{document_id}", f"A version is missing before the last one; {there} are here.")
+        # A document of which both files were taken away leaves no other trace than its lines.
+        for key, gone in Hour.of(listed(self._disk, self._root / hour)).versions.items():
+            for name in gone if key not in found.versions else ():
+                self._blame(f"{hour}/{name}", f"The file is missing, and {SUMS} has it.")
         for key in found.in_order():
             names = found.versions[key]
             if home_of(key) == hour:

@@ -80,6 +80,15 @@ async def test_each_fault_is_named_with_its_file(tmp_path: Path) -> None:
     assert list(found) == [f"23/{copied.name}"]
 
 
+async def test_a_document_of_which_both_files_are_gone_is_missed_by_its_folders_list(tmp_path: Path) -> None:
+    taken, *_ = await stored(tmp_path)
+    there = files_of(tmp_path, taken)
+    for path in there:
+        path.unlink()
+    sentence = "The file is missing, and SHA256SUMS has it."
+    assert faults(tmp_path) == {path.relative_to(tmp_path).as_posix(): sentence for path in there}
+
+
 async def test_a_missing_version_before_the_last_one_is_a_fault_however_high_the_last_one_is(tmp_path: Path) -> None:
     one, *_ = await stored(tmp_path)
     body, _ = files_of(tmp_path, one)
