@@ -130,6 +130,9 @@ async def _end(parts: Parts, documents: Documents, writer: asyncio.Task[None], s
         if parts.gate.failure() is None:
             await Manifests(parts).write_owed(STOP_SECONDS)
     finally:
+        # Also when this end was cancelled: nothing may go on writing to an element that is let go of.
+        parts.settler.close()
+        await asyncio.wait({settling})
         parts.journal.close()
         await asyncio.wait({writer})
     # What ended them is the cause of whatever else went wrong; and a thread may still be at work on a file of theirs.

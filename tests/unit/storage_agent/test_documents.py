@@ -30,6 +30,7 @@ from schemas.registry import decode
 from schemas.replies import ContentCommitted
 from schemas.requests import Description
 from storage_agent.files import LocalDisk
+from storage_agent.settling import Settler
 from tests.builders import NOW, a_ticket, an_upload_request
 from tests.elements import a_ticket_for, an_element, faults, hours, put, put_in_place, relay_all, stage
 
@@ -251,6 +252,26 @@ async def test_a_caller_who_goes_away_does_not_stop_a_commit_that_has_begun(tmp_
     async with an_element(None, tmp_path) as documents:
         assert documents.find(ticket.document_id, 1) is not None
     assert faults(LocalDisk(), tmp_path) == []
+
+
+async def test_an_end_that_is_cancelled_leaves_no_writer_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settler, "_next_batch", lambda _: [])
+    committed = asyncio.Event()
+
+    async def life() -> None:
+        async with an_element(None, tmp_path) as documents:
+            await put(documents, a_ticket_for(documents.identity, DATA), DATA)
+            committed.set()
+
+    living = asyncio.create_task(life())
+    await committed.wait()
+    await asyncio.sleep(0)
+    living.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await living
+    assert {task.get_name() for task in asyncio.all_tasks()} & {"journal", "settler"} == set()
 
 
 async def test_damage_is_found_on_reading_and_never_served_as_whole(tmp_path: Path) -> None:
