@@ -1,5 +1,6 @@
 """The disk as a seam: the few calls that make bytes durable, and the recipes made of them."""
 
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -17,6 +18,11 @@ from schemas.errors import DiskFailed, ElementBusy
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 CHUNK_BYTES = 1024 * 1024
+# SYNC_FILE_RANGE_WRITE of linux/fs.h: begin with what is dirty, wait for nothing.
+_BEGIN_WRITING = 2
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+if _sync_file_range is not None:
+    _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 class Disk(Protocol):
@@ -90,8 +96,12 @@ class Disk(Protocol):
         """Return up to `size` bytes from `offset` on; none behind the end."""
         ...
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         """Write all of `data` at `offset`."""
+        ...
+
+    def write_back(self, handle: int, offset: int, size: int) -> None:
+        """Let the drive begin with what was written there, so that a later sync is short. Promises nothing."""
         ...
 
     def truncate(self, handle: int, size: int) -> None:
@@ -229,12 +239,18 @@ class LocalDisk:
         """Return bytes of the file."""
         return os.pread(handle, size, offset)
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         """Write all of `data` at `offset`; the kernel may take it in pieces."""
         rest = memoryview(data)
         while rest:
             written = os.pwrite(handle, rest, offset)
             rest, offset = rest[written:], offset + written
+
+    def write_back(self, handle: int, offset: int, size: int) -> None:
+        """Ask the kernel to begin; where it has no such call, the sync does all of it."""
+        if _sync_file_range is not None:
+            # What it may complain of is kept with the file, and told by the sync.
+            _sync_file_range(handle, offset, size, _BEGIN_WRITING)
 
     def truncate(self, handle: int, size: int) -> None:
         """Cut the file down."""

@@ -18,12 +18,14 @@ from storage_agent.files import Disk
 from storage_agent.gate import DiskGate
 from storage_agent.reserve import Reserve
 
-BUFFER_BYTES = 256 * 1024
+BUFFER_BYTES = 1024 * 1024
 # Up to here a body is kept in memory and rides in the journal: one sync makes it durable, together with its attributes.
 SMALL_BYTES = 128 * 1024
 # Synced as it arrives: the sync of a whole large body at its end could outlast the disk's deadline, and would keep the
 # journal's own sync waiting.
 SYNC_BYTES = 64 * 1024 * 1024
+# The drive begins with them while more arrive.
+WRITE_BACK_BYTES = 8 * 1024 * 1024
 ARRIVING_SECONDS = 15.0
 
 
@@ -38,7 +40,10 @@ class Staged:
 
 
 class StagingFile:
-    """The body of one PUT. Chunks are gathered, so that the disk sees few, large writes, and of a small body none."""
+    """The body of one PUT. Chunks are gathered, so that the disk sees few, large writes, and of a small body none.
+
+    One piece is hashed and written while the next one arrives; there are never more.
+    """
 
     def __init__(self, ticket: UploadTicket, path: Path | None, stagings: "Stagings") -> None:
         self.ticket = ticket
@@ -49,6 +54,8 @@ class StagingFile:
         self._handle: int | None = None
         self._written = 0
         self._synced = 0
+        self._written_back = 0
+        self._writing: asyncio.Task[None] | None = None
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._lock = asyncio.Lock()
@@ -64,10 +71,11 @@ class StagingFile:
         if self.path is not None:
             self._handle = self._stagings.disk.create(self.path)
 
-    async def write(self, chunk: bytes) -> None:
+    async def write(self, chunk: bytes | memoryview) -> None:
         """Take more bytes; SizeMismatch beyond the ticket's size, UploadAbandonedError once it was given up.
 
-        InsufficientStorage when the disk is full. After any error only `discard` is left to call.
+        InsufficientStorage when the disk is full; it may be told by the call behind. After any error only `discard` is
+        left to call. The memory of a chunk may be used again once the call behind this one has returned.
         """
         async with self._lock:
             self._require_open()
@@ -76,14 +84,18 @@ class StagingFile:
                 raise SizeMismatch(msg)
             self.received += len(chunk)
             self.last_byte_at = self._stagings.clock.monotonic()
+            if self.path is not None and not self._buffer and len(chunk) >= BUFFER_BYTES:
+                await self._flush(chunk)
+                return
             self._buffer += chunk
             if self.path is not None and len(self._buffer) >= BUFFER_BYTES:
-                await self._flush()
+                await self._flush(self._gathered())
 
     async def finish(self) -> Staged:
         """Make the body durable; fewer bytes than announced are not an error here, the commit decides."""
         async with self._lock:
             self._require_open()
+            await self._written_down()
             gathered = self._gathered()
             if self.path is None:
                 self._closed = True
@@ -98,6 +110,11 @@ class StagingFile:
         async with self._lock:
             self._stagings.forget(self)
             self._closed = True
+            if self._writing is not None:
+                await asyncio.wait({self._writing})
+                if not self._writing.cancelled():
+                    # Asking for it tells the event loop that its failure was not lost: the gate has it.
+                    self._writing.exception()
             if self.path is not None and not self._taken and self._stagings.gate.failure() is None:
                 await self._stagings.gate.call(self._remove, self.path)
 
@@ -125,21 +142,34 @@ class StagingFile:
         if self._closed:
             raise Stopping("The upload's file is closed. Send it again with the same ticket.")
 
-    async def _flush(self) -> None:
-        await self._stagings.gate.call(self._append, self._gathered())
+    async def _flush(self, piece: bytes | memoryview) -> None:
+        """Begin to write a piece as soon as the one before it is written."""
+        await self._written_down()
+        self._writing = asyncio.create_task(self._stagings.gate.call(self._append, piece), name="staging")
+
+    async def _written_down(self) -> None:
+        if self._writing is not None:
+            # Who is cancelled while he waits leaves the thread at work.
+            await asyncio.wait({self._writing})
+            self._writing.result()
 
     def _gathered(self) -> bytes:
         chunk, self._buffer = bytes(self._buffer), bytearray()
         return chunk
 
-    def _append(self, chunk: bytes) -> None:
+    def _append(self, chunk: bytes | memoryview) -> None:
         with self._at_work:
             self._put(chunk)
-            if self._handle is not None and self._written - self._synced >= SYNC_BYTES:
+            if self._handle is None:
+                return
+            if self._written - self._synced >= SYNC_BYTES:
                 self._stagings.disk.sync(self._handle)
-                self._synced = self._written
+                self._synced = self._written_back = self._written
+            elif (size := self._written - self._written_back) >= WRITE_BACK_BYTES:
+                self._stagings.disk.write_back(self._handle, self._written_back, size)
+                self._written_back = self._written
 
-    def _put(self, chunk: bytes) -> None:
+    def _put(self, chunk: bytes | memoryview) -> None:
         if chunk and self._handle is not None:
             self._stagings.disk.write(self._handle, chunk, self._written)
             self._digest.update(chunk)

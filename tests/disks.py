@@ -112,9 +112,12 @@ class MemoryDisk:
     def read_at(self, handle: int, size: int, offset: int) -> bytes:
         return self._handles[handle].content[offset : offset + size]
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
-        self._handles[handle].take(Write(data, offset))
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
+        self._handles[handle].take(Write(bytes(data), offset))
         self._handles[handle].modified = self.now
+
+    def write_back(self, handle: int, offset: int, size: int) -> None:
+        """A power cut forgets it all the same."""
 
     def truncate(self, handle: int, size: int) -> None:
         self._handles[handle].take(Cut(size))
@@ -278,11 +281,14 @@ class CrashingDisk:
     def read_at(self, handle: int, size: int, offset: int) -> bytes:
         return self._inner.read_at(handle, size, offset)
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         # A killed process can leave half of a write behind: the second half is a step of its own.
         half = len(data) // 2
         self._step("write", lambda: self._inner.write(handle, data[:half], offset))
         self._step("write", lambda: self._inner.write(handle, data[half:], offset + half))
+
+    def write_back(self, handle: int, offset: int, size: int) -> None:
+        self._inner.write_back(handle, offset, size)
 
     def truncate(self, handle: int, size: int) -> None:
         self._step("truncate", lambda: self._inner.truncate(handle, size))

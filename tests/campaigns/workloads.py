@@ -118,7 +118,7 @@ class WatchedDisk(CrashingDisk):
     def gone(self) -> None:
         self._dead = True
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         # Torn writes are in the model of the disk.
         self._step("write", lambda: self._inner.write(handle, data, offset))
 

@@ -54,7 +54,7 @@ class FailingDisk(LocalDisk):
             self.seen += 1
             raise OSError(self.error, os.strerror(self.error))
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         if self.failing == "write" and self.times > 0:
             super().write(handle, data[: len(data) // 2], offset)
         self._maybe("write")

@@ -269,7 +269,7 @@ class NoRoomForLists(LocalDisk):
         self._list = handle if path.name == SUMS else None
         return handle
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         if self.full and handle == self._list:
             super().write(handle, data[: len(data) // 2], offset)
             raise OSError(errno.ENOSPC, "no room")

@@ -18,7 +18,7 @@ from storage_agent.reserve import Reserve
 from storage_agent.staging import Stagings
 from tests.builders import NOW, a_ticket, an_upload_request
 
-ROOM = 1_000_000
+ROOM = 10_000_000
 
 
 class NarrowDisk(LocalDisk):
@@ -29,6 +29,8 @@ class NarrowDisk(LocalDisk):
         self.late: list[int] = []
         self.synced: list[int] = []
         self.writing = threading.Event()
+        self.held = threading.Event()
+        self.held.set()
 
     def free_bytes(self, path: Path) -> int:
         del path
@@ -44,8 +46,9 @@ class NarrowDisk(LocalDisk):
         super().unlink(path)
         time.sleep(0.02)
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         self.writing.set()
+        self.held.wait(5)
         time.sleep(0.1)
         if handle in self.closed:
             self.late.append(handle)
@@ -67,12 +70,17 @@ class ForgetfulDisk(LocalDisk):
     def __init__(self) -> None:
         self.waiting = 0
         self.synced: list[int] = []
+        self.begun: list[tuple[int, int]] = []
 
     def free_bytes(self, path: Path) -> int:
         del path
         return 10**12
 
-    def write(self, handle: int, data: bytes, offset: int) -> None:
+    def write_back(self, handle: int, offset: int, size: int) -> None:
+        del handle
+        self.begun.append((offset, size))
+
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> None:
         del handle, offset
         self.waiting += len(data)
 
@@ -144,6 +152,27 @@ async def test_a_large_body_is_synced_while_it_arrives_so_that_its_last_sync_is_
     await file.finish()
     assert max(disk.synced) <= staging.SYNC_BYTES
     assert sum(disk.synced) == size
+    # Between two syncs the drive is given work, and never the same bytes twice.
+    step = staging.WRITE_BACK_BYTES
+    assert disk.begun == [
+        (at, step) for at in range(0, 2 * staging.SYNC_BYTES, step) if (at + step) % staging.SYNC_BYTES
+    ]
+
+
+async def test_the_next_piece_is_taken_while_one_is_written_and_no_third(tmp_path: Path) -> None:
+    disk = NarrowDisk()
+    disk.held.clear()
+    file = await stagings(disk, tmp_path).open(ticket_of(3 * staging.BUFFER_BYTES, 1))
+    piece = memoryview(bytearray(staging.BUFFER_BYTES))
+    await file.write(piece)
+    await asyncio.to_thread(disk.writing.wait, 5)
+    third = asyncio.create_task(file.write(piece))
+    await asyncio.sleep(0.05)
+    assert not third.done()
+    disk.held.set()
+    await third
+    await file.finish()
+    assert file.promised == staging.BUFFER_BYTES
 
 
 async def test_a_disk_that_does_not_say_how_much_is_free_holds_nobody_else_up(tmp_path: Path) -> None:
