@@ -306,7 +306,7 @@ def write_synced(disk: Disk, path: Path, data: bytes) -> None:
 def write_all_synced(disk: Disk, files: Mapping[Path, bytes]) -> None:
     """Write new files and make their contents (not yet their names) durable.
 
-    All are written before the first is synced: the file system's own journal then takes many of them at once.
+    The drive begins with all of them before the first is synced: the file system's own journal then takes many at once.
     """
     with ExitStack() as opened:
         handles = []
@@ -314,6 +314,7 @@ def write_all_synced(disk: Disk, files: Mapping[Path, bytes]) -> None:
             handles.append(handle := disk.create(path))
             opened.callback(disk.close, handle)
             disk.write(handle, data, 0)
+            disk.write_back(handle, 0, len(data))
         for handle in handles:
             disk.sync(handle)
 

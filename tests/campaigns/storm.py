@@ -21,7 +21,7 @@ from tests.integration.agent_program import Agent, prepare_home
 CLIENTS = 8
 # Nobody listens there: an agent starts without the log, and keeps what it has to tell.
 NO_LOG = "127.0.0.1:1"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 ANSWER_SECONDS = 10.0
 WORKING_SECONDS = 0.3
 PAUSE_SECONDS = 0.02
