@@ -215,6 +215,10 @@ class TooLarge(Rejected):
     title = "Too large"
 
 
+class HeadersTooLarge(TooLarge):
+    """The head of the request is larger than it may be, or has too many fields. Send fewer or shorter ones."""
+
+
 class UnsupportedMediaType(Rejected):
     """The body's media type is not understood here. Use the one named in the API."""
 
@@ -283,6 +287,10 @@ class Busy(Transient):
 
     code = "busy"
     title = "Busy"
+
+
+class BusyWithYou(Busy):
+    """As many requests from this address are under way as it may have. Repeat yours in a moment."""
 
 
 class TooManyAttempts(Transient):

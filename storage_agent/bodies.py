@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from infra.runtime.clock import Clock
+from infra.runtime.exchange import PIECES
 from schemas.errors import ConnectionBroken, UploadAbandonedError
 
 IDLE_SECONDS = 30.0
@@ -21,15 +22,16 @@ class ArrivingBody:
     """The body of one request. `idle_seconds`: longest wait for the next byte."""
 
     def __init__(self, request: Request, clock: Clock, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._request = request
+        extensions = request.scope.get("extensions", {})
+        self._receive: Receive = extensions.get(PIECES, {}).get("receive", request.receive)
         self._clock = clock
         self._idle_seconds = idle_seconds
         # A client that asked first (RFC 9110 section 10.1.1) sends nothing before it is told to.
         self._held_back = "100-continue" in request.headers.get("expect", "").lower()
         self._complete = False
 
-    async def pieces(self, until: datetime) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; nothing of it is kept here.
+    async def pieces(self, until: datetime) -> AsyncIterator[bytes | memoryview]:
+        """Yield the body as it comes; nothing of it is kept here, and of a piece nothing once two more have come.
 
         ConnectionBroken when the client goes away or falls silent; UploadAbandonedError at `until`.
         """
@@ -41,13 +43,13 @@ class ArrivingBody:
 
     def answered(self, answer: Response) -> Response:
         """Return `answer` in a form that reaches the client, also when the body has not been read to its end."""
-        return answer if self._complete else EarlyAnswer(answer, linger=not self._held_back)
+        return answer if self._complete else EarlyAnswer(answer, None if self._held_back else self._receive)
 
-    async def _next(self, until: datetime) -> bytes:
+    async def _next(self, until: datetime) -> bytes | memoryview:
         left = (until - self._clock.now()).total_seconds()
         try:
             async with asyncio.timeout(max(0.0, min(self._idle_seconds, left))):
-                message = await self._request.receive()
+                message = await self._receive()
         except TimeoutError as error:
             if left <= self._idle_seconds:
                 raise UploadAbandonedError from error
@@ -59,7 +61,8 @@ class ArrivingBody:
             self._complete = True
             raise ConnectionBroken
         self._complete = not message.get("more_body", False)
-        return bytes(message.get("body", b""))
+        body: bytes | memoryview = message.get("body", b"")
+        return body
 
 
 class EarlyAnswer(Response):
@@ -69,20 +72,20 @@ class EarlyAnswer(Response):
     rest is read and dropped for a moment, and then the connection ends.
     """
 
-    def __init__(self, answer: Response, *, linger: bool) -> None:
+    def __init__(self, answer: Response, rest: Receive | None) -> None:
         super().__init__(answer.body, answer.status_code)
         self.raw_headers = [*answer.raw_headers, (b"connection", b"close")]
-        self._linger = linger
+        self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole answer, then let the client finish or go."""
-        del scope
+        del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        if self._linger:
+        if self._rest is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER_SECONDS):
-                    await _drop(receive)
+                    await _drop(self._rest)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

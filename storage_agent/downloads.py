@@ -1,8 +1,8 @@
 """GET and HEAD of a version's bytes, its attributes and its text: true ranges, strong tags, never whole in memory."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from infra.runtime.exchange import ZERO_COPY
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
 from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable, SealBroken
@@ -19,7 +20,16 @@ from storage_agent.derived import on_disk, text_path
 from storage_agent.digests import digest_value, etag_of
 from storage_agent.disposition import attachment
 from storage_agent.documents import Documents
-from storage_agent.giving import CHECKED_BYTES, FileReader, Reader, checked_body, checked_pieces, pieces
+from storage_agent.giving import (
+    CHECKED_BYTES,
+    FileReader,
+    Reader,
+    Stretch,
+    checked_body,
+    checked_pieces,
+    pieces,
+    read_errors_told,
+)
 from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
 from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
@@ -90,7 +100,7 @@ class Downloads:
         except FileNotFoundError as error:
             raise NotFound("There is no text of this version here.") from error
         headers = {**HARMLESS, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(file.size)}
-        return Pieces(pieces(file, Span(0, file.size - 1)), 200, headers, file.close)
+        return Pieces(pieces(file, Span(0, file.size - 1)), 200, headers, closing(file))
 
     async def _content(self, request: Request, found: StoredDocument, reader: Reader) -> Response:
         content = found.attributes.content
@@ -114,9 +124,11 @@ class Downloads:
             ranged = {"Content-Length": str(part.length), "Content-Range": content_range(part, content.size)}
             status, described = 206, described | ranged
         body = await self._body(found, reader, part)
-        return Pieces(body, status, described, reader.close, self._count)
+        return Pieces(body, status, described, self._held(found, reader), self._count)
 
-    async def _body(self, found: StoredDocument, reader: Reader, part: Span | None) -> AsyncIterator[bytes]:
+    async def _body(
+        self, found: StoredDocument, reader: Reader, part: Span | None
+    ) -> AsyncIterator[bytes] | AsyncIterator[Stretch]:
         """Return what is to be sent, checked as far as its size allows."""
         content = found.attributes.content
         if content.size <= CHECKED_BYTES:
@@ -127,12 +139,15 @@ class Downloads:
         else:
             # A part tells nothing about the whole, which the scrub reads in its turn.
             going = pieces(reader, part)
-        return self._noting(found, going)
+        return going
 
-    async def _noting(self, found: StoredDocument, going: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        with self._damage_noted(found.attributes.document_id, found.attributes.version):
-            async for piece in going:
-                yield piece
+    @contextmanager
+    def _held(self, found: StoredDocument, reader: Reader) -> Iterator[None]:
+        try:
+            with self._damage_noted(found.attributes.document_id, found.attributes.version):
+                yield
+        finally:
+            reader.close()
 
     @contextmanager
     def _damage_noted(self, document_id: str, version: int) -> Iterator[None]:
@@ -168,31 +183,59 @@ class Downloads:
 
 
 class Pieces(StreamingResponse):
-    """Sends bytes as they come, and closes what they come from when all are sent, or the client is gone."""
+    """Sends bytes, and stretches of files, as they come.
+
+    A stretch goes from the page cache to the socket where the connection has a way for it, else it is read and sent.
+    `held` is left when all are sent or nobody takes them, and sees it when they cannot be read: BodyDamaged.
+    """
 
     def __init__(
         self,
-        going: AsyncIterator[bytes],
+        going: AsyncIterator[bytes] | AsyncIterator[Stretch] | AsyncIterator[bytes | Stretch],
         status: int,
         headers: dict[str, str],
-        close: Callable[[], None],
+        held: AbstractContextManager[object],
         count: Callable[[int], None] = lambda _: None,
     ) -> None:
-        super().__init__(going, status_code=status, headers=headers)
-        self._close = close
+        super().__init__((), status_code=status, headers=headers)
+        self._going = going
+        self._held = held
         self._count = count
+        self._has_way = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it, or as much as the client takes."""
+        self._has_way = ZERO_COPY in scope.get("extensions", {})
+        with self._held:
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                if isinstance(self._going, AsyncGenerator):
+                    await self._going.aclose()
 
-        async def counted(message: Message) -> None:
-            await send(message)
-            self._count(len(message.get("body", b"")))
+    async def stream_response(self, send: Send) -> None:
+        """Send head and body; a client that is gone in the middle of it is no error."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for piece in self._going:
+            async for message in self._messages(piece):
+                with read_errors_told():
+                    await send(message)
+                self._count(message["count"] if "count" in message else len(message["body"]))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        try:
-            await super().__call__(scope, receive, counted)
-        finally:
-            self._close()
+    async def _messages(self, piece: bytes | Stretch) -> AsyncIterator[Message]:
+        if isinstance(piece, bytes):
+            yield _body(piece)
+        elif self._has_way and (handle := piece.reader.handle()) is not None:
+            whole = {"file": handle, "offset": piece.first, "count": piece.count}
+            yield {"type": ZERO_COPY, **whole, "more_body": True}
+        else:
+            async for read in piece.pieces():
+                yield _body(read)
+
+
+def _body(piece: bytes) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": True}
 
 
 async def _one(piece: bytes) -> AsyncIterator[bytes]:

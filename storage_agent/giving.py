@@ -1,8 +1,11 @@
 """Bytes on their way out: small bodies are checked before the first byte leaves, large ones before the last does."""
 
+import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +14,9 @@ from storage_agent.derived import on_disk, open_to_read
 from storage_agent.gate import raise_if_exhausted
 from storage_agent.ranges import Span
 
-PIECE_BYTES = 256 * 1024
+# What is sent at once, and what of a whole large body is held back until its digest is known.
+PIECE_BYTES = 4 * 1024 * 1024
+READ_BYTES = 256 * 1024
 # Up to here a body is read whole before any of it is sent, whatever part was asked for.
 CHECKED_BYTES = 1024 * 1024
 
@@ -23,6 +28,10 @@ class Reader(Protocol):
 
     def read(self, count: int, offset: int) -> bytes:
         """Return up to `count` bytes from `offset` on. Blocks; OSError."""
+        ...
+
+    def handle(self) -> int | None:
+        """Return the handle of its file, valid until `close`; None for what lies in no file."""
         ...
 
     def close(self) -> None:
@@ -41,6 +50,10 @@ class FileReader:
         """Return bytes of the file."""
         return os.pread(self._file.fileno(), count, offset)
 
+    def handle(self) -> int:
+        """Return the file's handle."""
+        return self._file.fileno()
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -57,6 +70,9 @@ class CarriedReader:
         """Return bytes of the body."""
         return self._data[offset : offset + count]
 
+    def handle(self) -> None:
+        """Return none."""
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -66,29 +82,59 @@ async def checked_body(reader: Reader, size: int, sha256: str) -> bytes:
     return await on_disk(_checked, reader, size, sha256)
 
 
-async def pieces(reader: Reader, part: Span) -> AsyncIterator[bytes]:
-    """Yield the bytes of a span as they are read; BodyDamaged where they end too early or cannot be read."""
-    position, end = part.first, part.last + 1
-    while position < end:
-        piece = await on_disk(_piece, reader, min(PIECE_BYTES, end - position), position)
-        position += len(piece)
-        yield piece
+@dataclass(frozen=True)
+class Stretch:
+    """Some bytes of a body, not read yet: `count` of them from `first` on."""
+
+    reader: Reader
+    first: int
+    count: int
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Read them; BodyDamaged where they end too early or cannot be read."""
+        position, end = self.first, self.first + self.count
+        while position < end:
+            piece = await on_disk(_piece, self.reader, min(READ_BYTES, end - position), position)
+            position += len(piece)
+            yield piece
 
 
-async def checked_pieces(reader: Reader, size: int, sha256: str) -> AsyncIterator[bytes]:
-    """Yield a whole body, hashed as it is read; BodyDamaged instead of the last piece unless the SHA-256 is right.
-
-    Whoever gets fewer bytes than were announced does not take them for the document.
-    """
-    digest, position, held = hashlib.sha256(), 0, b""
-    while position < size:
-        piece = await on_disk(_hashed_piece, reader, digest, min(PIECE_BYTES, size - position), position)
-        if held:
-            yield held
-        position, held = position + len(piece), piece
-    if digest.hexdigest() != sha256:
+async def pieces(reader: Reader, part: Span) -> AsyncIterator[Stretch]:
+    """Yield a span in stretches that can be sent; BodyDamaged where the body ends before it."""
+    if part.last >= reader.size:
         raise BodyDamaged
-    yield held
+    for stretch in _stretches(reader, part):
+        yield stretch
+
+
+async def checked_pieces(reader: Reader, size: int, sha256: str) -> AsyncIterator[Stretch]:
+    """Yield a whole body in stretches, each once it is hashed; BodyDamaged instead of the last if the SHA-256 is wrong.
+
+    While one is sent the next is hashed, so that it is in memory when its turn comes. Whoever gets fewer bytes than
+    were announced does not take them for the document.
+    """
+    digest = hashlib.sha256()
+    held: Stretch | None = None
+    hashing: asyncio.Task[None] | None = None
+    try:
+        for stretch in _stretches(reader, Span(0, size - 1)):
+            hashing = asyncio.create_task(on_disk(_hash, stretch, digest), name="hashing")
+            if held is not None:
+                yield held
+            await hashing
+            held = stretch
+        if digest.hexdigest() != sha256 or held is None:
+            raise BodyDamaged
+        yield held
+    finally:
+        if hashing is not None and not hashing.cancel() and not hashing.cancelled():
+            # Asking for it tells the event loop that its failure was not lost.
+            hashing.exception()
+
+
+def _stretches(reader: Reader, part: Span) -> Iterator[Stretch]:
+    for first in range(part.first, part.last + 1, PIECE_BYTES):
+        yield Stretch(reader, first, min(PIECE_BYTES, part.last + 1 - first))
 
 
 def _checked(reader: Reader, size: int, sha256: str) -> bytes:
@@ -103,19 +149,32 @@ def _checked(reader: Reader, size: int, sha256: str) -> bytes:
     return body
 
 
-def _hashed_piece(reader: Reader, digest: "hashlib._Hash", count: int, offset: int) -> bytes:
-    piece = _piece(reader, count, offset)
-    digest.update(piece)
-    return piece
+def _hash(stretch: Stretch, digest: "hashlib._Hash") -> None:
+    position, end = stretch.first, stretch.first + stretch.count
+    while position < end:
+        piece = _piece(stretch.reader, min(READ_BYTES, end - position), position)
+        digest.update(piece)
+        position += len(piece)
 
 
 def _piece(reader: Reader, count: int, offset: int) -> bytes:
-    try:
+    with read_errors_told():
         piece = reader.read(count, offset)
+    if not piece:
+        raise BodyDamaged
+    return piece
+
+
+@contextmanager
+def read_errors_told() -> Iterator[None]:
+    """Raise BodyDamaged when a body that the block reads, or lets be sent, ends too early or cannot be read."""
+    try:
+        yield
+    except EOFError as error:
+        raise BodyDamaged from error
+    except TimeoutError:
+        raise
     except OSError as error:
         raise_if_exhausted(error)
         msg = f"The drive does not give the document's bytes: {error.strerror}."
         raise BodyDamaged(msg) from error
-    if not piece:
-        raise BodyDamaged
-    return piece

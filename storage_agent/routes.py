@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from infra.runtime.http import AtMost, Check, operational_routes, traced
+from infra.runtime.http import SHARE_OF_AN_ADDRESS, AtMost, Check, operational_routes, traced
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import install_problem_handlers
 from storage_agent.downloads import Downloads
@@ -38,7 +38,7 @@ def agent_app(
         ]
     )
     install_problem_handlers(app)
-    return traced(_open_to_browsers(AtMost(app, REQUESTS_AT_ONCE)), metrics)
+    return traced(_open_to_browsers(AtMost(app, REQUESTS_AT_ONCE, SHARE_OF_AN_ADDRESS)), metrics)
 
 
 def _open_to_browsers(app: ASGIApp) -> ASGIApp:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,18 +11,20 @@ import structlog
 from opentelemetry import trace
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.util.http import ExcludeList
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.runtime.exchange import ZERO_COPY
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
-from schemas.errors import Busy
+from schemas.errors import Busy, BusyWithYou
 
 CHECK_SECONDS = 2.0
-SEND_SECONDS = 60.0
+# Of one address; the rest is for everybody else.
+SHARE_OF_AN_ADDRESS = 0.75
 QUIET = ("/health/live", "/health/ready", "/metrics")
 # What the tracer reads of a request. It fails on bytes that are no text, before anybody could answer.
 READ_BY_TRACER = frozenset({b"traceparent", b"tracestate", b"baggage", b"host", b"user-agent"})
@@ -70,48 +73,36 @@ def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
 class AtMost:
     """Middleware in front of `app`: beyond so many requests at once the next one is told to come back.
 
-    Each holds memory and handles for as long as its client likes, who therefore has to take what he is sent within
-    `send_seconds` a piece, or loses the connection. Health and metrics are always answered.
+    Each holds memory and handles. With a `share`, one address may have that part of them and no more, so that nobody
+    keeps all others out. Health and metrics are always answered.
     """
 
-    def __init__(self, app: ASGIApp, requests: int, send_seconds: float = SEND_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, requests: int, share: float = 1.0) -> None:
         self._app = app
         self._left = requests
-        self._send_seconds = send_seconds
+        self._each = max(1, int(requests * share))
+        self._of: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 503 with Retry-After."""
+        """Pass the request on, or answer 503, 429 to an address that has its share, with Retry-After."""
+        address = str((scope.get("client") or ("",))[0])
         if scope["type"] != "http" or scope["path"] in QUIET:
             await self._app(scope, receive, send)
         elif self._left == 0:
             busy = Busy("As many requests are under way as this program takes at once. Repeat yours in a moment.")
             await problem_response(busy, scope["path"])(scope, receive, send)
+        elif self._of[address] >= self._each:
+            await problem_response(BusyWithYou(), scope["path"])(scope, receive, send)
         else:
             self._left -= 1
+            self._of[address] += 1
             try:
-                await self._passed_on(scope, receive, send)
+                await self._app(scope, receive, send)
             finally:
                 self._left += 1
-
-    async def _passed_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stalled = False
-
-        async def bounded(message: Message) -> None:
-            nonlocal stalled
-            try:
-                async with asyncio.timeout(self._send_seconds):
-                    await send(message)
-            except TimeoutError:
-                stalled = True
-                raise
-
-        try:
-            await self._app(scope, receive, bounded)
-        except (TimeoutError, ClientDisconnect):  # which is what a stream makes of it
-            if not stalled:
-                raise
-            # The server closes a connection whose answer has not come to its end.
-            structlog.get_logger("artstore.access").warning("client_stalled", path=scope["path"])
+                self._of[address] -= 1
+                if not self._of[address]:
+                    del self._of[address]
 
 
 async def _asked(checks: Mapping[str, Check]) -> dict[str, str | None]:
@@ -139,6 +130,8 @@ class _Answer:
             self.status = message["status"]
         elif message["type"] == "http.response.body":
             self.body_bytes += len(message.get("body", b""))
+        elif message["type"] == ZERO_COPY:
+            self.body_bytes += message["count"]
 
 
 @dataclass

@@ -7,18 +7,21 @@ import signal
 import socket
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import cast
 
 import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.runtime.pace import watch
 from infra.runtime.settings import Settings
 from infra.runtime.telemetry import flush_telemetry
+from infra.runtime.wire import Wire, more_handles
 from schemas.errors import ArtStoreError, ConfigurationInvalid
 
 START_SECONDS = 60.0
@@ -156,7 +159,11 @@ async def _serve(stack: AsyncExitStack, process: Process, stop: _Stop) -> list[a
         stack.push_async_callback(_cancel, running)
     if process.on_stop is not None:
         stack.push_async_callback(process.on_stop)
+    more_handles()
     server = _Server(_config(process, stop.wanted))
+    watching = Task("slow clients", lambda: watch(lambda: cast("Iterable[Wire]", server.server_state.connections)))
+    ends.append(running := asyncio.create_task(_until_cancelled(watching), name=watching.name))
+    stack.push_async_callback(_cancel, running)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     stack.push_async_callback(_finish_requests, server, serving)
     host, port = listener.getsockname()[:2]
@@ -202,7 +209,7 @@ def _config(process: Process, stopping: asyncio.Event) -> uvicorn.Config:
 
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Wire,
         loop="uvloop",
         lifespan="off",
         ws="none",

@@ -46,6 +46,8 @@ STATUSES: Mapping[type[ArtStoreError], int] = {
     errors.InvalidRequest: 422,
     errors.ModeForbids: 423,
     errors.TooManyAttempts: 429,
+    errors.BusyWithYou: 429,
+    errors.HeadersTooLarge: 431,
     errors.InsufficientStorage: 507,
     errors.ConfigurationInvalid: 500,
 }

@@ -1,13 +1,13 @@
 """Health, metrics, spans and access lines are the same in every program."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
@@ -146,40 +146,28 @@ async def test_beyond_so_many_requests_at_once_the_next_is_told_to_come_back_and
         assert (await client.get("/wait")).status_code == 200
 
 
-@pytest.mark.parametrize("spec", ["2.3", "2.4"])
-async def test_who_does_not_take_what_he_asked_for_loses_his_place(spec: str) -> None:
-    pieces: list[Message] = []
+async def test_one_address_leaves_room_for_others() -> None:
+    gate, inside = asyncio.Event(), asyncio.Semaphore(0)
 
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x"
+    async def waiting(_request: Request) -> Response:
+        inside.release()
+        await gate.wait()
+        return PlainTextResponse("done")
 
-    async def stalling(message: Message) -> None:
-        pieces.append(message)
-        if len(pieces) > 3:
-            await asyncio.Event().wait()
+    door = AtMost(Starlette(routes=[Route("/wait", waiting)]), 4, share=0.5)
 
-    door = AtMost(StreamingResponse(endless()), 1, send_seconds=0.05)
-    scope = {"type": "http", "path": "/x", "asgi": {"spec_version": spec}}
-    async with asyncio.timeout(10):
-        await door(scope, _never, stalling)
-    assert len(pieces) == 4
-    assert door._left == 1
+    async def asking(address: str) -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=door, client=(address, 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as client:
+            return await client.get("/wait")
 
-
-async def test_a_deadline_of_the_application_itself_is_not_mistaken_for_a_stalled_client() -> None:
-    async def late(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        async with asyncio.timeout(0):
-            await asyncio.Event().wait()
-
-    with pytest.raises(TimeoutError):
-        await AtMost(late, 1)({"type": "http", "path": "/x"}, _never, _nowhere)
-
-
-async def _never() -> Message:
-    await asyncio.Event().wait()
-    return {}
-
-
-async def _nowhere(_message: Message) -> None:
-    return None
+    under_way = [asyncio.create_task(asking("10.0.0.1")) for _ in range(2)]
+    for _ in under_way:
+        await inside.acquire()
+    refused = await asking("10.0.0.1")
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "busy", "1")
+    under_way.append(asyncio.create_task(asking("10.0.0.2")))
+    await inside.acquire()
+    gate.set()
+    assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {200}
+    assert (await asking("10.0.0.1")).status_code == 200

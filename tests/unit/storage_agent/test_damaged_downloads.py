@@ -14,7 +14,7 @@ from storage_agent.giving import CHECKED_BYTES, PIECE_BYTES
 from tests.agents import Plane, a_plane, some_bytes
 from tests.elements import a_scrub, told_by
 
-SMALL, LARGE = some_bytes(CHECKED_BYTES), some_bytes(CHECKED_BYTES + PIECE_BYTES + 1)
+SMALL, LARGE = some_bytes(CHECKED_BYTES), some_bytes(2 * PIECE_BYTES + 1)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def test_no_byte_of_a_rotten_small_document_leaves_whatever_part_is_asked_
 @pytest.mark.parametrize("offset", [0, len(LARGE) // 2, len(LARGE) - 1])
 async def test_a_rotten_large_document_breaks_off_before_its_last_piece(plane: Plane, offset: int) -> None:
     ticket = await rotten(plane, LARGE, offset)
-    assert len(await received(plane, ticket)) == CHECKED_BYTES + PIECE_BYTES
+    assert len(await received(plane, ticket)) == 2 * PIECE_BYTES
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
@@ -123,7 +123,7 @@ async def test_a_document_put_back_is_given_again_once_somebody_has_asked_for_it
     assert (answer.status_code, answer.content == SMALL) == (200, True)
 
 
-@pytest.mark.parametrize("size", [0, 1, CHECKED_BYTES, CHECKED_BYTES + 1, CHECKED_BYTES + PIECE_BYTES])
+@pytest.mark.parametrize("size", [0, 1, CHECKED_BYTES, CHECKED_BYTES + 1, PIECE_BYTES, PIECE_BYTES + 1])
 async def test_whole_documents_of_every_size_arrive_whole(plane: Plane, size: int) -> None:
     data = os.urandom(size)
     ticket = await plane.stored(data)

@@ -1,0 +1,267 @@
+"""Large bodies over a real socket: whole and bounded on their way in, exact on their way out, cut when slow."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.runtime import intake, pace, wire
+from infra.runtime.exchange import PIECES, ZERO_COPY
+from tests.serving import served
+from tests.unit.runtime.test_wire import connected, statuses, until_closed
+
+MEBIBYTE = 1024 * 1024
+DATA = random.Random(8).randbytes(5 * MEBIBYTE + 17)  # noqa: S311 - any bytes will do
+EMPTY = [(b"content-length", b"0")]
+
+
+class Taker:
+    """An application that takes bodies in pieces, as staging does: each is kept until the next but one is asked for."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.broken: list[bytes] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        take: Receive = scope["extensions"][PIECES]["receive"]
+        taken, held, message = bytearray(), b"", await take()
+        while message["type"] == "http.request":
+            taken += held
+            held = message["body"]
+            if not message["more_body"]:
+                self.bodies.append(bytes(taken + held))
+                await send({"type": "http.response.start", "status": 200, "headers": EMPTY})
+                await send({"type": "http.response.body", "body": b""})
+                return
+            while not self.go.is_set():  # noqa: ASYNC110 - another thread sets it
+                await asyncio.sleep(0.01)
+            message = await take()
+        self.broken.append(bytes(taken + held))
+
+
+def head(size: int, method: str = "PUT", path: str = "/x") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode()
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def handles() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """Return one answer with a Content-Length, head and body."""
+    start = b""
+    while not start.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        assert byte, start
+        start += byte
+    left = int(start.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    parts = [start]
+    while left:
+        parts.append(connection.recv(min(left, MEBIBYTE)))
+        assert parts[-1], "it broke off"
+        left -= len(parts[-1])
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, intake.WORTH_BYTES - 1, MEBIBYTE, 3 * MEBIBYTE + 1, len(DATA)], ids=lambda size: f"{size} bytes"
+)
+def test_bodies_of_any_size_arrive_whole_and_the_next_request_behind_each_is_read(size: int) -> None:
+    taker = Taker()
+    with served(taker) as port, connected(port) as connection:
+        for _ in range(2):
+            connection.sendall(head(size) + DATA[:size] + head(3) + b"abc")
+            assert statuses(read_answer(connection) + read_answer(connection)) == [200, 200]
+    assert taker.bodies == [DATA[:size], b"abc"] * 2
+
+
+def test_what_came_before_a_break_is_passed_on_before_it_is_told() -> None:
+    taker = Taker()
+    with served(taker) as port:
+        with connected(port) as connection:
+            connection.sendall(head(len(DATA)) + DATA[: 2 * MEBIBYTE + 5])
+        until(lambda: taker.broken)
+    assert taker.broken == [DATA[: 2 * MEBIBYTE + 5]]
+    assert taker.bodies == []
+
+
+def test_a_slow_clients_bytes_are_passed_on_before_a_piece_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.02)
+    sizes: list[int] = []
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        take: Receive = scope["extensions"][PIECES]["receive"]
+        del receive, send
+        while (message := await take())["type"] == "http.request":
+            sizes.append(len(message["body"]))
+
+    with served(noting) as port, connected(port) as connection:
+        connection.sendall(head(len(DATA)) + b"x")
+        until(lambda: sum(sizes) == 1)
+        connection.sendall(b"y" * 1000)
+        until(lambda: sum(sizes) == 1001)
+
+
+def test_no_more_is_read_than_there_are_pieces_for() -> None:
+    taker = Taker()
+    taker.go.clear()
+    body = bytes(64 * MEBIBYTE)
+    with served(taker) as port, connected(port) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.sendall(head(len(body)) + body)
+        # The kernel's own buffers, and three pieces.
+        taker.go.set()
+    until(lambda: taker.broken)
+    assert len(taker.broken[0]) < 16 * MEBIBYTE
+
+
+def giving(file: int, first: int, count: int, ended: threading.Event) -> ASGIApp:
+    """Return an application that gives a stretch of a file in two halves."""
+
+    async def give(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        assert ZERO_COPY in scope["extensions"]
+        half = count // 2
+        length = [(b"content-length", str(count).encode())]
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": length})
+            whole: Message = {"type": ZERO_COPY, "file": file}
+            await send({**whole, "offset": first, "count": half, "more_body": True})
+            await send({**whole, "offset": first + half, "count": count - half})
+        finally:
+            ended.set()
+
+    return give
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[int]:
+    path = tmp_path / "body"
+    path.write_bytes(DATA)
+    handle = os.open(path, os.O_RDONLY)
+    yield handle
+    os.close(handle)
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, len(DATA)), (1, 1), (4097, 3 * MEBIBYTE), (len(DATA) - 5, 5)])
+def test_a_file_goes_out_exactly_and_the_next_answer_behind_it(file: int, first: int, count: int) -> None:
+    with served(giving(file, first, count, threading.Event())) as port, connected(port) as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert read_answer(connection).endswith(b"\r\n\r\n" + DATA[first : first + count])
+
+
+def test_a_file_that_ends_too_early_breaks_the_connection(file: int) -> None:
+    with served(giving(file, 5, len(DATA), threading.Event())) as port, connected(port) as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = until_closed(connection)
+    assert answer.partition(b"\r\n\r\n")[2] == DATA[5:]
+
+
+def test_a_client_that_goes_ends_what_is_sent_to_it_and_no_handle_is_left(file: int) -> None:
+    ended = threading.Event()
+    with served(giving(file, 0, len(DATA), ended)) as port:
+        before = handles()
+        for _ in range(3):
+            ended.clear()
+            with connected(port) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert connection.recv(100)
+            assert ended.wait(5)
+        gc.collect()
+        until(lambda: handles() <= before)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often, and at short windows."""
+    monkeypatch.setattr(pace, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.2)
+    monkeypatch.setattr(wire, "HEAD_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET /x HTTP/1.1\r\nHost: a\r\n"], ids=["nothing", "line", "half"])
+def test_a_head_that_does_not_come_ends_the_connection(sent: bytes) -> None:
+    with served(Taker()) as port, connected(port) as connection:
+        connection.sendall(sent)
+        assert until_closed(connection) == b""
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("size", [100_000, len(DATA)], ids=["plain", "pieces"])
+def test_a_body_that_drips_is_cut_and_one_that_comes_is_not(size: int) -> None:
+    taker = Taker()
+    with served(taker) as port:
+        with connected(port) as connection:
+            connection.sendall(head(size))
+            while not taker.broken:
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"x")
+                time.sleep(0.02)
+        with connected(port) as connection:
+            connection.sendall(head(size))
+            for start in range(0, size, size // 20):
+                connection.sendall(DATA[start : min(start + size // 20, size)])
+                time.sleep(0.02)
+            assert statuses(read_answer(connection)) == [200]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_nobody_is_cut_for_what_the_program_itself_is_slow_at() -> None:
+    taker = Taker()
+    taker.go.clear()
+    with served(taker) as port, connected(port) as connection:
+        sending = threading.Thread(target=connection.sendall, args=(head(len(DATA)) + DATA,))
+        sending.start()
+        time.sleep(0.6)
+        taker.go.set()
+        assert statuses(read_answer(connection)) == [200]
+        sending.join(5)
+    assert taker.bodies == [DATA]
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("way", ["plain", "file"])
+def test_an_answer_that_is_not_taken_is_cut(file: int, way: str) -> None:
+    ended = threading.Event()
+
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        length = [(b"content-length", str(len(DATA) * 4).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        for _ in range(4):
+            await send({"type": "http.response.body", "body": DATA, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        ended.set()
+
+    app = plain if way == "plain" else giving(file, 0, len(DATA), ended)
+    with served(app) as port, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(5)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert ended.wait(5)
+        assert len(until_closed(connection)) < len(DATA)
