@@ -7,6 +7,8 @@ import re
 from schemas.errors import Malformed
 
 SHA256_BYTES = 32
+# Wishes as RFC 9530 section 4 has them: an integer of 0 to 10 for each algorithm, 0 for one that is not wanted.
+_WISH = re.compile(r"[ \t]*([a-z*][a-z0-9_.*-]*)=(10|[0-9])[ \t]*")
 _MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
 
 
@@ -29,6 +31,17 @@ def announced_sha256(*fields: str | None) -> str | None:
     if len(found) > 1:
         raise Malformed("The digests in the headers contradict one another.")
     return found.pop() if found else None
+
+
+def wants_sha256(field: str | None) -> bool:
+    """Tell whether a Want-Repr-Digest or Want-Content-Digest leaves room for SHA-256, the one digest known here.
+
+    It is sent unasked, and in place of what is not known; not to whoever gives it no weight. A field that cannot be
+    read is as good as none.
+    """
+    wishes = [_WISH.fullmatch(member) for member in (field or "").split(",")]
+    weights = {wish[1]: int(wish[2]) for wish in wishes if wish is not None}
+    return None in wishes or weights.get("sha-256", 1) > 0
 
 
 def _sha256_of(field: str) -> list[str]:

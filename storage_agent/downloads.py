@@ -1,7 +1,7 @@
 """GET and HEAD of a version's bytes, its attributes and its text: true ranges, strong tags, never whole in memory."""
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -16,8 +16,9 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
 from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable, SealBroken
 from storage_agent.access import Access, wanted_version
+from storage_agent.conditions import Outcome, Validators, asking_fields, judged
 from storage_agent.derived import on_disk, text_path
-from storage_agent.digests import digest_value, etag_of
+from storage_agent.digests import digest_value, etag_of, wants_sha256
 from storage_agent.disposition import attachment
 from storage_agent.documents import Documents
 from storage_agent.giving import (
@@ -32,7 +33,10 @@ from storage_agent.giving import (
 )
 from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
-from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
+from storage_agent.ranges import Span, Unsatisfiable, content_range
+from storage_agent.selection import Failed, NotModified, Representation, Sending, assembled, decided
+
+Going = AsyncIterator[bytes | Stretch]
 
 # The bytes of a version never change; who may see them can, so that nobody keeps them for others.
 UNCHANGING = "private, max-age=86400, immutable"
@@ -86,7 +90,11 @@ class Downloads:
             "Cache-Control": "private, no-cache",
             "Repr-Digest": digest_value(sha256),
         }
-        if names_etag(request.headers.get("if-none-match"), etag_of(sha256)):
+        fields = asking_fields(request.scope["headers"])
+        outcome = judged(fields, Validators(etag_of(sha256)), self.access.clock.now())
+        if outcome is Outcome.FAILED:
+            raise PreconditionFailed
+        if outcome is Outcome.NOT_MODIFIED:
             return Response(status_code=304, headers=headers)
         return Response(found.attr, headers=headers, media_type="application/json")
 
@@ -103,43 +111,38 @@ class Downloads:
         return Pieces(pieces(file, Span(0, file.size - 1)), 200, headers, closing(file))
 
     async def _content(self, request: Request, found: StoredDocument, reader: Reader) -> Response:
-        content = found.attributes.content
-        etag = etag_of(content.sha256)
-        headers = _headers(found, etag)
-        asked = request.headers
-        if "if-match" in asked and not _matches_strongly(asked["if-match"], etag):
+        stored, fields = _representation(found), asking_fields(request.scope["headers"])
+        answer = decided(request.method, fields, stored, self.access.clock.now())
+        if isinstance(answer, Failed):
             raise PreconditionFailed
-        if names_etag(asked.get("if-none-match"), etag):
-            return Response(status_code=304, headers=headers)
-        described = headers | {"Content-Type": content.media_type, "Content-Length": str(content.size)}
+        if isinstance(answer, NotModified):
+            return Response(status_code=304, headers=_kept(stored.validators.etag))
+        if isinstance(answer, Unsatisfiable):
+            problem = problem_response(RangeNotSatisfiable(), request.url.path)
+            problem.headers["Content-Range"] = content_range(None, stored.size)
+            return problem
+        headers = _headers(found, stored, answer)
+        if wants_sha256(fields.get("want-repr-digest")):
+            headers["Repr-Digest"] = digest_value(stored.sha256)
         if request.method == "HEAD":
-            return Response(headers=described)
-        part = wanted(asked.get("range"), asked.get("if-range"), etag, content.size)
-        if isinstance(part, Unsatisfiable):
-            answer = problem_response(RangeNotSatisfiable(), request.url.path)
-            answer.headers["Content-Range"] = content_range(None, content.size)
-            return answer
-        status = 200
-        if part is not None:
-            ranged = {"Content-Length": str(part.length), "Content-Range": content_range(part, content.size)}
-            status, described = 206, described | ranged
-        body = await self._body(found, reader, part)
-        return Pieces(body, status, described, self._held(found, reader), self._count)
+            return Response(headers=headers)
+        body, sha256 = await self._body(found, reader, answer)
+        if sha256 is not None and wants_sha256(fields.get("want-content-digest")):
+            headers["Content-Digest"] = digest_value(sha256)
+        return Pieces(body, answer.status, headers, self._held(found, reader), self._count)
 
-    async def _body(
-        self, found: StoredDocument, reader: Reader, part: Span | None
-    ) -> AsyncIterator[bytes] | AsyncIterator[Stretch]:
-        """Return what is to be sent, checked as far as its size allows."""
+    async def _body(self, found: StoredDocument, reader: Reader, sending: Sending) -> tuple[Going, str | None]:
+        """Return what is to be sent, checked as far as its size allows, and its SHA-256 where that is known by now."""
         content = found.attributes.content
+        whole = sending.layout == (Span(0, content.size - 1),)
         if content.size <= CHECKED_BYTES:
             body = await checked_body(reader, content.size, content.sha256)
-            return _one(body if part is None else body[part.first : part.last + 1])
-        if part is None or part.length == content.size:
-            going = checked_pieces(reader, content.size, content.sha256)
-        else:
-            # A part tells nothing about the whole, which the scrub reads in its turn.
-            going = pieces(reader, part)
-        return going
+            return (_one(body), content.sha256) if whole else await _digested(assembled(sending.layout, body))
+        if whole:
+            return checked_pieces(reader, content.size, content.sha256), content.sha256
+        # A part tells nothing about the whole, which the scrub reads in its turn.
+        going = laid_out(reader, sending.layout)
+        return (going, None) if sending.length > CHECKED_BYTES else await _digested(await _read(going))
 
     @contextmanager
     def _held(self, found: StoredDocument, reader: Reader) -> Iterator[None]:
@@ -191,7 +194,7 @@ class Pieces(StreamingResponse):
 
     def __init__(
         self,
-        going: AsyncIterator[bytes] | AsyncIterator[Stretch] | AsyncIterator[bytes | Stretch],
+        going: Going,
         status: int,
         headers: dict[str, str],
         held: AbstractContextManager[object],
@@ -238,22 +241,48 @@ def _body(piece: bytes) -> Message:
     return {"type": "http.response.body", "body": piece, "more_body": True}
 
 
+async def laid_out(reader: Reader, layout: Sequence[bytes | Span]) -> Going:
+    """Yield a content of several parts as it can be sent."""
+    for part in layout:
+        if isinstance(part, bytes):
+            yield part
+        else:
+            async for stretch in pieces(reader, part):
+                yield stretch
+
+
+async def _read(going: Going) -> bytes:
+    read: list[bytes] = []
+    async for piece in going:
+        read += [piece] if isinstance(piece, bytes) else [each async for each in piece.pieces()]
+    return b"".join(read)
+
+
 async def _one(piece: bytes) -> AsyncIterator[bytes]:
     yield piece
 
 
-def _headers(found: StoredDocument, etag: str) -> dict[str, str]:
-    content = found.attributes.content
-    return {
-        **HARMLESS,
-        "ETag": etag,
+async def _digested(content: bytes) -> tuple[AsyncIterator[bytes], str]:
+    return _one(content), await on_disk(lambda: hashlib.sha256(content).hexdigest())
+
+
+def _representation(found: StoredDocument) -> Representation:
+    content, created_at = found.attributes.content, found.attributes.provenance.created_at
+    validators = Validators(etag_of(content.sha256), created_at.replace(microsecond=0))
+    return Representation(content.sha256, content.size, content.media_type, validators)
+
+
+def _kept(etag: str) -> dict[str, str]:
+    """Return what an answer says with and without the bytes: a 304 has no more than this (RFC 9110, 15.4.5)."""
+    return {**HARMLESS, "ETag": etag, "Cache-Control": UNCHANGING}
+
+
+def _headers(found: StoredDocument, stored: Representation, sending: Sending) -> dict[str, str]:
+    headers = _kept(stored.validators.etag) | {
         "Accept-Ranges": "bytes",
-        "Repr-Digest": digest_value(content.sha256),
-        "Cache-Control": UNCHANGING,
         "Last-Modified": format_datetime(found.attributes.provenance.created_at, usegmt=True),
-        "Content-Disposition": attachment(content.original_filename),
+        "Content-Disposition": attachment(found.attributes.content.original_filename),
+        "Content-Type": sending.content_type,
+        "Content-Length": str(sending.length),
     }
-
-
-def _matches_strongly(header: str, etag: str) -> bool:
-    return any(tag.strip() in ("*", etag) for tag in header.split(","))
+    return headers if sending.content_range is None else headers | {"Content-Range": sending.content_range}

@@ -10,9 +10,11 @@ from schemas.elements import Mode
 from storage_agent.derived import text_path
 from storage_agent.digests import digest_value
 from storage_agent.element import set_mode
+from storage_agent.giving import CHECKED_BYTES, READ_BYTES
 from tests.agents import SECRET, Plane, a_plane, path_of, sha256, some_bytes
 
 DATA = some_bytes(600_000)
+LARGE = CHECKED_BYTES + READ_BYTES
 
 
 @pytest.fixture
@@ -41,7 +43,10 @@ async def test_head_tells_the_same_without_the_bytes(plane: Plane) -> None:
     ticket = await plane.stored(DATA)
     whole, head = await plane.get(ticket), await plane.get(ticket, {"Range": "bytes=0-1"}, method="HEAD")
     assert (head.status_code, head.content) == (200, b"")
-    assert dict(head.headers) == dict(whole.headers)
+    told = dict(whole.headers)
+    # Of what is not sent there is no digest.
+    assert told.pop("content-digest") == digest_value(sha256(DATA))
+    assert dict(head.headers) == told
 
 
 @pytest.mark.parametrize("first", [0, 1, 262_143, 262_144, 262_145, 599_999])
@@ -61,11 +66,47 @@ async def test_a_range_behind_the_end_is_a_problem_that_names_the_size(plane: Pl
     assert answer.headers["Content-Range"] == "bytes */10"
 
 
-async def test_several_ranges_or_another_tag_bring_the_whole(plane: Plane) -> None:
+@pytest.mark.parametrize("size", [600_000, LARGE])
+async def test_several_ranges_come_in_one_answer_with_a_digest_of_what_is_sent(plane: Plane, size: int) -> None:
+    data = some_bytes(size)
+    ticket = await plane.stored(data)
+    answer = await plane.get(ticket, {"Range": f"bytes=-3,0-9,300000-{300_000 + READ_BYTES}"})
+    kind, _, boundary = answer.headers["Content-Type"].partition("; boundary=")
+    assert (answer.status_code, kind) == (206, "multipart/byteranges")
+    heads = [
+        f"--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes {ends}/{size}\r\n\r\n"
+        for ends in (f"{size - 3}-{size - 1}", "0-9", f"300000-{300_000 + READ_BYTES}")
+    ]
+    parts = (data[-3:], data[:10], data[300_000 : 300_001 + READ_BYTES])
+    bodies = [head.encode() + part + b"\r\n" for head, part in zip(heads, parts, strict=True)]
+    assert answer.content == b"".join(bodies) + f"--{boundary}--\r\n".encode()
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    assert answer.headers["Content-Digest"] == digest_value(sha256(answer.content))
+    assert answer.headers["Repr-Digest"] == digest_value(sha256(data))
+
+
+async def test_of_what_is_sent_before_all_of_it_is_read_there_is_no_digest(plane: Plane) -> None:
+    ticket = await plane.stored(some_bytes(LARGE))
+    part = await plane.get(ticket, {"Range": f"bytes=1-{CHECKED_BYTES + 1}"})
+    assert "Content-Digest" not in part.headers
+    whole, head = await plane.get(ticket), await plane.get(ticket, method="HEAD")
+    assert whole.headers["Content-Digest"] == whole.headers["Repr-Digest"] == head.headers["Repr-Digest"]
+    assert "Content-Digest" not in head.headers
+
+
+async def test_digests_that_have_no_weight_are_left_out(plane: Plane) -> None:
     ticket = await plane.stored(b"0123456789", "a.txt")
-    for headers in ({"Range": "bytes=0-1,3-4"}, {"Range": "bytes=0-1", "If-Range": '"sha256:00"'}):
-        answer = await plane.get(ticket, headers)
-        assert (answer.status_code, answer.content) == (200, b"0123456789")
+    answer = await plane.get(ticket, {"Want-Repr-Digest": "sha-256=0", "Want-Content-Digest": "md5=3, sha-256=0"})
+    assert answer.headers.keys().isdisjoint({"repr-digest", "content-digest"})
+    assert "content-digest" in (await plane.get(ticket, {"Want-Content-Digest": "sha-512=10"})).headers
+
+
+async def test_another_tag_brings_the_whole_and_the_right_date_a_part(plane: Plane) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    whole = await plane.get(ticket, {"Range": "bytes=0-1", "If-Range": '"sha256:00"'})
+    assert (whole.status_code, whole.content) == (200, b"0123456789")
+    part = await plane.get(ticket, {"Range": "bytes=0-1", "If-Range": whole.headers["Last-Modified"]})
+    assert (part.status_code, part.content) == (206, b"01")
 
 
 async def test_what_the_client_has_is_not_sent_again(plane: Plane) -> None:
@@ -74,6 +115,7 @@ async def test_what_the_client_has_is_not_sent_again(plane: Plane) -> None:
     answer = await plane.get(ticket, {"If-None-Match": etag, "Range": "bytes=0-1"})
     assert (answer.status_code, answer.content) == (304, b"")
     assert answer.headers["ETag"] == etag
+    assert answer.headers.keys().isdisjoint({"content-type", "last-modified", "repr-digest", "content-disposition"})
     assert (await plane.get(ticket, {"If-Match": '"sha256:00"'})).status_code == 412
 
 
@@ -90,6 +132,7 @@ async def test_attributes_come_byte_for_byte(plane: Plane) -> None:
     assert Attributes.from_sealed(answer.content).document_id == ticket.document_id
     again = await plane.get(ticket, {"If-None-Match": answer.headers["ETag"]}, what="attributes")
     assert again.status_code == 304
+    assert (await plane.get(ticket, {"If-Match": '"sha256:00"'}, what="attributes")).status_code == 412
 
 
 async def test_without_a_ticket_for_this_document_nothing_is_given(plane: Plane) -> None:

@@ -1,75 +1,105 @@
-"""Ranges, tags, digests and names in HTTP fields, as pure functions."""
+"""Ranges, digests and names in HTTP fields, as pure functions."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from schemas.errors import Malformed
-from storage_agent.digests import announced_sha256, digest_value
+from storage_agent.digests import announced_sha256, digest_value, wants_sha256
 from storage_agent.disposition import attachment
-from storage_agent.ranges import Span, Unsatisfiable, content_range, names_etag, wanted
+from storage_agent.ranges import NEAR_BYTES, RANGES_MAX, Span, Unsatisfiable, coalesced, content_range, spans_of
 
-ETAG = '"sha256:aa"'
 SHA = "ab" * 32
 
 
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("bytes=0-0", Span(0, 0)),
-        ("bytes=0-9", Span(0, 9)),
-        ("bytes=4-", Span(4, 9)),
-        ("bytes=4-100", Span(4, 9)),
-        ("bytes=-3", Span(7, 9)),
-        ("bytes=-100", Span(0, 9)),
-        ("BYTES = 2-3", Span(2, 3)),
-        ("bytes=,2-3,", Span(2, 3)),
-        ("bytes=0-" + "9" * 5000, Span(0, 9)),
-        ("bytes=-" + "9" * 5000, Span(0, 9)),
+        ("bytes=0-0", (Span(0, 0),)),
+        ("bytes=4-", (Span(4, 9),)),
+        ("bytes=4-100", (Span(4, 9),)),
+        ("bytes=-3", (Span(7, 9),)),
+        ("bytes=-100", (Span(0, 9),)),
+        ("BYTES=2-3", (Span(2, 3),)),
+        ("bytes=,2-3,", (Span(2, 3),)),
+        ("bytes=7-7,0-0", (Span(0, 7),)),
+        ("bytes=0-" + "9" * 5000, (Span(0, 9),)),
+        ("bytes=-" + "9" * 5000, (Span(0, 9),)),
         ("bytes=10-", Unsatisfiable()),
-        ("bytes=10-20", Unsatisfiable()),
         ("bytes=" + "9" * 5000 + "-", Unsatisfiable()),
-        ("bytes=-0", Unsatisfiable()),
+        ("bytes=-0,10-20", Unsatisfiable()),
+        ("bytes=10-20,3-3", (Span(3, 3),)),
     ],
 )
-def test_one_well_formed_range_is_honoured(header: str, expected: object) -> None:
-    assert wanted(header, None, ETAG, 10) == expected
+def test_what_is_well_formed_is_honoured(header: str, expected: object) -> None:
+    assert spans_of(header, 10) == expected
 
 
 @pytest.mark.parametrize(
     "header",
-    ["bytes=5-4", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "lines=0-1", "bytes", "bytes=٣-٤", "bytes=0--1", ""],
+    [
+        "bytes=5-4",
+        "bytes=-",
+        "bytes=a-b",
+        "lines=0-1",
+        "bytes",
+        "bytes=٣-٤",
+        "bytes=0--1",
+        "bytes=0-1,x",
+        "bytes=,",
+        "",
+    ],
 )
-def test_what_is_malformed_or_several_means_the_whole(header: str) -> None:
-    assert wanted(header, None, ETAG, 10) is None
+def test_what_is_malformed_means_the_whole(header: str) -> None:
+    assert spans_of(header, 10) is None
+
+
+def test_so_many_ranges_are_honoured_and_no_more() -> None:
+    specs = [f"{n * 100}-{n * 100}" for n in range(RANGES_MAX + 1)]
+    found = spans_of("bytes=" + ",".join(specs[:-1]), 10**6)
+    assert isinstance(found, tuple)
+    assert len(found) == RANGES_MAX
+    assert spans_of("bytes=" + ",".join(specs), 10**6) is None
 
 
 def test_of_an_empty_document_no_byte_can_be_had() -> None:
-    assert wanted("bytes=0-0", None, ETAG, 0) == Unsatisfiable()
-    assert wanted("bytes=-5", None, ETAG, 0) is None
+    assert spans_of("bytes=0-0", 0) == Unsatisfiable()
+    assert spans_of("bytes=-5", 0) is None
 
 
-@pytest.mark.parametrize(
-    ("condition", "honoured"),
-    [(ETAG, True), (f"W/{ETAG}", False), ('"other"', False), ("Tue, 24 Nov 2026 10:00:00 GMT", False), ("*", False)],
-)
-def test_if_range_honours_the_same_strong_tag_only(condition: str, honoured: bool) -> None:  # noqa: FBT001
-    assert (wanted("bytes=0-1", condition, ETAG, 10) is not None) is honoured
+def test_spans_that_are_near_are_one_in_the_place_of_the_first() -> None:
+    near, apart = Span(20 + NEAR_BYTES, 300), Span(500, 509)
+    assert coalesced([apart, near, Span(10, 20)]) == (apart, Span(10, 300))
+    assert coalesced([near, Span(10, 19)]) == (near, Span(10, 19))
 
 
 @given(some.text(max_size=40), some.integers(0, 1000))
 def test_no_header_leads_outside_the_document(text: str, size: int) -> None:
-    found = wanted(f"bytes={text}", None, ETAG, size)
-    assert not isinstance(found, Span) or 0 <= found.first <= found.last < size
+    found = spans_of(f"bytes={text}", size)
+    assert not isinstance(found, tuple) or all(0 <= span.first <= span.last < size for span in found)
 
 
-@given(some.integers(0, 50), some.integers(0, 50), some.integers(1, 40))
-def test_a_range_means_what_slicing_means(first: int, more: int, size: int) -> None:
-    data = bytes(range(size))
-    found = wanted(f"bytes={first}-{first + more}", None, ETAG, size)
-    expected = data[first : first + more + 1]
-    got = data[found.first : found.last + 1] if isinstance(found, Span) else b""
-    assert got == expected
+POSITIONS = some.one_of(some.just(""), some.integers(0, 1200).map(str))
+
+
+@given(some.lists(some.tuples(POSITIONS, POSITIONS), min_size=1, max_size=9), some.integers(1, 1000))
+def test_all_that_is_asked_for_is_sent_once_and_little_else(pairs: list[tuple[str, str]], size: int) -> None:
+    found = spans_of("bytes=" + ",".join(f"{first}-{last}" for first, last in pairs), size)
+    if not isinstance(found, tuple):
+        return
+    sent = [n for span in found for n in range(span.first, span.last + 1)]
+    asked = {n for first, last in pairs for n in sliced(first, last, size)}
+    assert len(sent) == len(set(sent)) <= size
+    assert asked <= set(sent)
+    assert len(set(sent) - asked) <= len(pairs) * NEAR_BYTES
+    assert {span.first for span in found} <= asked >= {span.last for span in found}
+
+
+def sliced(first: str, last: str, size: int) -> range:
+    """Return the positions that a range names, by Python's own slices."""
+    if not first:
+        return range(size)[-int(last) :] if int(last) else range(0)
+    return range(size)[int(first) : int(last) + 1 if last else None]
 
 
 def test_content_range_names_the_part_or_the_size() -> None:
@@ -78,11 +108,21 @@ def test_content_range_names_the_part_or_the_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "named"),
-    [(ETAG, True), (f'"x", W/{ETAG}', True), ("*", True), ('"x"', False), (None, False), ("sha256:aa", False)],
+    ("wish", "sent"),
+    [
+        (None, True),
+        ("sha-256=10", True),
+        ("sha-256=0", False),
+        ("sha-512=3, sha-256=0", False),
+        ("sha-512=10", True),
+        ("sha-256=1,sha-256=0", False),
+        ("sha-256=11", True),
+        ("sha-256=0, nonsense", True),
+        ("", True),
+    ],
 )
-def test_if_none_match_compares_weakly(header: str | None, named: bool) -> None:  # noqa: FBT001
-    assert names_etag(header, ETAG) is named
+def test_a_digest_is_sent_unless_it_is_given_no_weight(wish: str | None, sent: bool) -> None:  # noqa: FBT001
+    assert wants_sha256(wish) is sent
 
 
 def test_a_digest_is_read_as_it_is_written() -> None:
