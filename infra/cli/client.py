@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel
 
 from infra.cli.answers import parsed
+from infra.cli.fetching import Fetching
 from infra.cli.receiving import Receiving
 from infra.cli.transport import Patience, Transport
 from schemas.api.accounts import AccountAnswer, AccountBody
@@ -162,27 +163,17 @@ class ArchiveClient:
         request = self._transport.request
         return self._transport.again(self._transport.once, lambda: request("GET", target)).content
 
-    def download(self, document: DocumentBody, file: BinaryIO, progress: Progress = unwatched) -> None:
-        """Stream the content into `file` (seekable, empty), going on where a connection broke.
+    def download(self, document: DocumentBody, receiving: Receiving, progress: Progress = unwatched) -> None:
+        """Fetch the content that is not there yet, going on where a connection broke, with a new ticket each time.
 
         BodyDamaged when size or SHA-256 are not the document's: what was written must not be used then.
         """
-        receiving = Receiving(file)
-        self._transport.again_long(self._receive, document, receiving, progress)
-        receiving.verify(document)
-
-    def _receive(self, document: DocumentBody, receiving: Receiving, progress: Progress) -> None:
-        if receiving.is_whole(document):
-            return
         path = f"/api/v1/documents/{_part(document.document_id)}/content"
-        redirect = self._with_token(lambda: self._transport.once(self._signed("GET", path, {})))
-        # The ticket inside the target is all that the agent needs: the token stays between us and the gateway.
-        request = self._transport.request("GET", _target(redirect), headers=receiving.headers())
-        with self._transport.streamed(request) as response:
-            receiving.begin(response)
-            for chunk in response.iter_raw():
-                receiving.take(chunk)
-                progress(receiving.count)
+
+        def locate() -> str:
+            return _target(self._with_token(lambda: self._transport.once(self._signed("GET", path, {}))))
+
+        Fetching(self._transport, locate, document, receiving, progress).fetch()
 
     def _pages(self, kind: type[Item], path: str, asked: dict[str, str]) -> Iterator[Item]:
         page_kind = Page[kind]  # type: ignore[valid-type]

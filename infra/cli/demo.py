@@ -14,6 +14,7 @@ import typer
 from infra.cli import terminal
 from infra.cli.client import ArchiveClient, Progress
 from infra.cli.deposits import Deposit, begin, finish
+from infra.cli.receiving import Receiving
 from infra.cli.session import FindPlace, archive, configured_place
 from infra.cli.terminal import Json
 from infra.cli.trails import trail_lines, whole_trail
@@ -157,7 +158,7 @@ def _verify(run: Run, deposits: Mapping[str, Deposit]) -> Iterator[str]:
                 stored = run.client.document(deposits[document.filename].document_id)
                 yield from differences(document, stored)
                 with tempfile.TemporaryFile(dir=folder) as file:
-                    run.client.download(stored, cast("BinaryIO", file))
+                    run.client.download(stored, Receiving(cast("BinaryIO", file)))
             except ArtStoreError as error:
                 yield f"{document.filename}: {error.title}: {error.detail}"
             bar.advance(total, document.size)

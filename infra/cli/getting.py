@@ -3,7 +3,6 @@
 import errno
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Annotated, BinaryIO, cast
 
@@ -11,9 +10,12 @@ import typer
 
 from infra.cli import terminal
 from infra.cli.client import ArchiveClient
+from infra.cli.part_file import PartFile
+from infra.cli.receiving import Receiving
 from infra.cli.session import FindPlace, archive
 from infra.cli.terminal import DocumentArgument, Json
 from schemas.api.documents import DocumentBody
+from schemas.errors import ArtStoreError, BodyDamaged
 
 
 def register(app: typer.Typer, find_place: FindPlace) -> None:
@@ -27,7 +29,10 @@ def register(app: typer.Typer, find_place: FindPlace) -> None:
         force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Fetch a document's content and verify it against its SHA-256."""
+        """Fetch a document's content and verify it against its SHA-256.
+
+        What was interrupted waits in FILE.part, and the same command goes on from there.
+        """
         with archive(find_place, as_json=as_json) as (_, client):
             document = client.document(document_id)
             if output == Path("-"):
@@ -36,28 +41,32 @@ def register(app: typer.Typer, find_place: FindPlace) -> None:
             target = output or terminal.local_name(document.filename)
             if target.exists() and not force:
                 raise FileExistsError(errno.EEXIST, "is there already; use --force or -o", str(target))
-            _fetch(client, document, target, quiet=as_json)
+            _fetch(client, document, target, force=force, quiet=as_json)
         if as_json:
             terminal.show_json({"file": str(target), **_named(document)})
         else:
             terminal.tell(f"{target}: {document.size} bytes, SHA-256 {document.sha256} verified.")
 
 
-def _fetch(client: ArchiveClient, document: DocumentBody, target: Path, *, quiet: bool) -> None:
+def _fetch(client: ArchiveClient, document: DocumentBody, target: Path, *, force: bool, quiet: bool) -> None:
     # The name appears only once the digest holds: what is there under it is always right.
-    scratch = target.parent / f".artstore-{uuid.uuid4().hex}.part"
-    try:
-        with scratch.open("xb") as file, terminal.transfer_bar(quiet=quiet) as bar:
-            task = bar.add_task(target.name, total=document.size)
-            client.download(document, file, terminal.mover(bar, task))
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with PartFile(target, force=force) as part:
+        receiving = Receiving(part.file, part.etag, part.note)
+        try:
+            with terminal.transfer_bar(quiet=quiet) as bar:
+                task = bar.add_task(target.name, total=document.size)
+                client.download(document, receiving, terminal.mover(bar, task))
+        except (ArtStoreError, OSError, KeyboardInterrupt) as error:
+            if receiving.count and not isinstance(error, BodyDamaged) and not quiet:
+                kept = f"{receiving.count} of {document.size} bytes"
+                terminal.tell(f"{part.path}: {kept} are kept; the same command goes on from there.")
+            raise
+        part.complete()
 
 
 def _fetch_to_stdout(client: ArchiveClient, document: DocumentBody) -> None:
     with tempfile.TemporaryFile() as file:
-        client.download(document, cast("BinaryIO", file))
+        client.download(document, Receiving(cast("BinaryIO", file)))
         file.seek(0)
         while chunk := file.read(2**20):
             sys.stdout.buffer.write(chunk)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 import httpx2
@@ -11,17 +11,32 @@ from schemas.api.documents import DocumentBody
 from schemas.errors import BodyDamaged, ConnectionBroken
 
 PARTIAL = 206
+CHUNK_BYTES = 2**20
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class Receiving:
-    """Bytes written to `file` so far, their number and their rolling SHA-256."""
+def _unnoted(_etag: str) -> None:
+    """Nobody goes on with this file later."""
 
-    def __init__(self, file: BinaryIO) -> None:
+
+class Receiving:
+    """Bytes written to `file` so far, their number and their rolling SHA-256.
+
+    `etag` says of which content the file holds the beginning; without one, the file begins empty. `note` is told the
+    tag of an answer before its first byte is written. `furthest` is the highest count that there ever was.
+    """
+
+    def __init__(self, file: BinaryIO, etag: str | None = None, note: Callable[[str], None] = _unnoted) -> None:
         self._file = file
+        self._note = note
         self._sha256 = hashlib.sha256()
-        self._etag: str | None = None
+        self._etag = etag
         self.count = 0
+        if etag is None:
+            self.restart()
+        else:
+            self._read_back()
+        self.furthest = self.count
 
     def headers(self) -> Mapping[str, str]:
         """Say what to ask for: everything at first, later the rest if the content is the same (RFC 9110, 13.1.5)."""
@@ -33,26 +48,42 @@ class Receiving:
 
     def begin(self, response: httpx2.Response) -> None:
         """Take the head of an answer: a 206 goes on where we are, anything else begins from nothing."""
+        etag = response.headers.get("ETag")
         if response.status_code != PARTIAL:
-            self._restart()
-        elif _start_of(response) != self.count:
-            self._restart()
-            raise ConnectionBroken("The agent continued at another place than asked; the download begins again.")
-        self._etag = response.headers.get("ETag")
+            self.restart()
+        elif _start_of(response) != self.count or etag != self._etag:
+            self.restart()
+            raise ConnectionBroken("The agent continued with other bytes than asked; the download begins again.")
+        if etag is not None and etag != self._etag:
+            self._note(etag)
+        self._etag = etag
 
     def take(self, chunk: bytes) -> None:
         """Write the next bytes."""
         self._file.write(chunk)
         self._sha256.update(chunk)
         self.count += len(chunk)
+        self.furthest = max(self.furthest, self.count)
+
+    def restart(self) -> None:
+        """Forget what has come."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._sha256 = hashlib.sha256()
+        self._etag = None
+        self.count = 0
 
     def is_whole(self, document: DocumentBody) -> bool:
         """Whether all bytes have come (an empty document has to be asked for once, too)."""
         return self._etag is not None and self.count == document.size
 
+    def is_right(self, document: DocumentBody) -> bool:
+        """Whether size and SHA-256 are those that the document promises."""
+        return self.count == document.size and self._sha256.hexdigest() == document.sha256
+
     def verify(self, document: DocumentBody) -> None:
         """Compare with what the document promises. BodyDamaged."""
-        if self.count == document.size and self._sha256.hexdigest() == document.sha256:
+        if self.is_right(document):
             return
         msg = (
             f"{document.document_id}: {self.count} bytes with SHA-256 {self._sha256.hexdigest()} came, "
@@ -60,11 +91,11 @@ class Receiving:
         )
         raise BodyDamaged(msg)
 
-    def _restart(self) -> None:
+    def _read_back(self) -> None:
         self._file.seek(0)
-        self._file.truncate()
-        self._sha256 = hashlib.sha256()
-        self.count = 0
+        while chunk := self._file.read(CHUNK_BYTES):
+            self._sha256.update(chunk)
+            self.count += len(chunk)
 
 
 def _start_of(response: httpx2.Response) -> int | None:

@@ -3,6 +3,7 @@
 Words are compared by their first six letters with ё as е: enough of a stemmer for what is asked here.
 """
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -35,6 +36,7 @@ from tests.unit.cli.shown import NOW, damage, shown
 PASSWORD = "swordfish"
 PAGE = 7
 PIECE = 2**18
+STALL_SECONDS = 20
 QUICK = Patience(attempts=4, seconds=5.0, first_pause_seconds=0.01)
 
 Command = Callable[..., Result]
@@ -62,6 +64,9 @@ class World:
     by_key: dict[str, Stored] = field(default_factory=dict)
     refused_puts: list[errors.ArtStoreError] = field(default_factory=list)
     broken_downloads: int = 0
+    breaks_after: int | None = None
+    stalls_after: int | None = None
+    expired_tickets: int = 0
     flipped_bit_in: set[str] = field(default_factory=set)
     damaged: set[str] = field(default_factory=set)
     failing_names: set[str] = field(default_factory=set)
@@ -225,6 +230,9 @@ async def _serve(request: Request) -> Response:
     world = _world(request)
     stored = world.document(request.path_params["id"])
     world.credentials_at_agent.append(request.headers.get("Authorization", ""))
+    if world.expired_tickets:
+        world.expired_tickets -= 1
+        raise errors.InvalidTicket
     if request.query_params.get("ticket") != stored.ticket:
         raise errors.InvalidTicket
     data = stored.content or b""
@@ -238,7 +246,8 @@ async def _serve(request: Request) -> Response:
         headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         world.ranges.append(request.headers["Range"])
     headers["Content-Length"] = str(len(data) - start)
-    return StreamingResponse(_pieces(world, data[start:]), status, headers)
+    is_cut = world.breaks_after is not None or world.stalls_after is not None
+    return StreamingResponse((_cut if is_cut else _pieces)(world, data[start:]), status, headers)
 
 
 async def _pieces(world: World, data: bytes) -> AsyncIterator[bytes]:
@@ -251,6 +260,14 @@ async def _pieces(world: World, data: bytes) -> AsyncIterator[bytes]:
         return
     for start in range(half, len(data), PIECE):
         yield data[start : start + PIECE]
+
+
+async def _cut(world: World, data: bytes) -> AsyncIterator[bytes]:
+    """Send as much as the mischief lets through, and then nothing, or break the connection."""
+    end = world.breaks_after if world.stalls_after is None else world.stalls_after
+    yield data[:end]
+    if world.stalls_after is not None:
+        await asyncio.sleep(STALL_SECONDS)
 
 
 async def _list(request: Request) -> Response:

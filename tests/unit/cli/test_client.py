@@ -8,6 +8,7 @@ import pytest
 
 from infra.cli import deposits
 from infra.cli.client import ArchiveClient
+from infra.cli.receiving import Receiving
 from infra.cli.transport import Patience
 from schemas import errors
 from schemas.api.documents import DocumentBody
@@ -28,13 +29,13 @@ def test_a_file_goes_in_and_comes_out_byte_for_byte(client: ArchiveClient, tmp_p
     data = bytes(range(256)) * 5000
     document = put(client, tmp_path / "a.bin", data)
     into = io.BytesIO()
-    client.download(document, into)
+    client.download(document, Receiving(into))
     assert into.getvalue() == data
 
 
 def test_an_empty_file_goes_in_and_comes_out(client: ArchiveClient, tmp_path: Path) -> None:
     into = io.BytesIO()
-    client.download(put(client, tmp_path / "empty", b""), into)
+    client.download(put(client, tmp_path / "empty", b""), Receiving(into))
     assert into.getvalue() == b""
 
 
@@ -69,13 +70,13 @@ def test_a_broken_download_goes_on_where_it_broke(client: ArchiveClient, world: 
     document = put(client, tmp_path / "a.bin", data)
     world.broken_downloads = 2
     into = io.BytesIO()
-    client.download(document, into)
+    client.download(document, Receiving(into))
     assert into.getvalue() == data
     assert world.ranges == ["bytes=512000-", "bytes=768000-"]
 
 
 def test_the_token_never_reaches_the_agent(client: ArchiveClient, world: World, tmp_path: Path) -> None:
-    client.download(put(client, tmp_path / "a.txt", b"text"), io.BytesIO())
+    client.download(put(client, tmp_path / "a.txt", b"text"), Receiving(io.BytesIO()))
     assert world.credentials_at_agent == [""]
 
 
@@ -83,7 +84,7 @@ def test_a_flipped_bit_is_reported_as_damage(client: ArchiveClient, world: World
     document = put(client, tmp_path / "a.txt", b"text")
     world.flipped_bit_in.add("a.txt")
     with pytest.raises(errors.BodyDamaged, match=document.document_id):
-        client.download(document, io.BytesIO())
+        client.download(document, Receiving(io.BytesIO()))
 
 
 def test_lists_are_followed_over_their_cursors(client: ArchiveClient, tmp_path: Path) -> None:
