@@ -1,8 +1,10 @@
 """The agent's addresses: content, attributes and text of a version, and the operational pages."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +13,8 @@ from starlette.types import ASGIApp
 
 from infra.runtime.http import SHARE_OF_AN_ADDRESS, AtMost, Check, operational_routes, traced
 from infra.runtime.metrics import Metrics
-from infra.runtime.problems import install_problem_handlers
+from infra.runtime.problems import install_problem_handlers, problem_response
+from schemas.errors import Malformed
 from storage_agent.downloads import Downloads
 from storage_agent.uploads import Uploads
 
@@ -37,6 +40,8 @@ def agent_app(
             *operational_routes("agent", checks, metrics, notes),
         ]
     )
+    # A redirect would name whatever host the request names.
+    app.router.redirect_slashes = False
     install_problem_handlers(app)
     return traced(_open_to_browsers(AtMost(app, REQUESTS_AT_ONCE, SHARE_OF_AN_ADDRESS)), metrics)
 
@@ -46,7 +51,7 @@ def _open_to_browsers(app: ASGIApp) -> ASGIApp:
 
     Outside of the handlers of problems, so that a page can read those too.
     """
-    return CORSMiddleware(
+    return _OpenToBrowsers(
         app,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "PUT"],
@@ -54,3 +59,16 @@ def _open_to_browsers(app: ASGIApp) -> ASGIApp:
         expose_headers=["Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After"],
         max_age=PREFLIGHT_SECONDS,
     )
+
+
+class _OpenToBrowsers(CORSMiddleware):
+    """The framework's, whose refusals are problems too."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer what a page may ask for; 400 when it may not."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < HTTPStatus.BAD_REQUEST:
+            return answer
+        refused = problem_response(Malformed("Pages of other origins do not get this method, or these headers."), "")
+        refused.headers.update({name: text for name, text in answer.headers.items() if not name.startswith("content-")})
+        return refused

@@ -31,6 +31,15 @@ async def test_a_browser_is_told_beforehand_that_it_may_put(plane: Plane) -> Non
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+async def test_a_browser_is_told_in_a_problem_what_it_may_not(plane: Plane) -> None:
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "DELETE"}
+    answer = await plane.client.options(path_of(plane.ticket(DATA)), headers=asked)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    assert "DELETE" not in answer.headers["Access-Control-Allow-Methods"]
+
+
 async def test_a_page_may_read_the_bytes_and_their_digest(plane: Plane) -> None:
     answer = await plane.get(await plane.stored(DATA), {"Origin": ORIGIN})
     assert (answer.content, answer.headers["Access-Control-Allow-Origin"]) == (DATA, "*")
@@ -41,3 +50,9 @@ async def test_a_page_may_read_why_it_is_refused(plane: Plane) -> None:
     answer = await plane.client.put(path_of(plane.ticket(DATA)), content=DATA, headers={"Origin": ORIGIN})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_ticket")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/health/live/", "/metrics/", "/documents/a/versions/1/content/"])
+async def test_nobody_is_sent_to_the_host_that_he_names(plane: Plane, path: str) -> None:
+    answer = await plane.client.get(path, headers={"Host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)
