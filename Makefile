@@ -13,7 +13,7 @@ SLOWEST := --durations 25 --durations-min 5
 SIDE_BY_SIDE := -n 2 --dist worksteal $(SLOWEST) -m "not servers and not stack"
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help run stop test planted e2e ui client fire kills power explore bench check image format clean
+.PHONY: help run stop test planted e2e ui client fire kills power fuzz slow explore bench check image format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,6 +55,12 @@ kills: $(VENV)/.dev ## kill an agent under eight writers, again and again, and l
 
 power: $(VENV)/.dev ## cut ext4 (or XFS) off under an agent, as root, and look what is lost: KIND=xfs SEED=n CUTS=n
 	@$(BIN)/python -m tests.campaigns.power $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED)) $(if $(CUTS),--cuts $(CUTS))
+
+fuzz: $(VENV)/.dev ## send a million mutated requests to an agent's port: SEED=n REQUESTS=n
+	@$(BIN)/python -m tests.campaigns.requests $(if $(SEED),--seed $(SEED)) $(if $(REQUESTS),--requests $(REQUESTS))
+
+slow: $(VENV)/.dev ## hold a thousand slow connections open at an agent, and measure what fast clients notice
+	@$(BIN)/python -m tests.campaigns.slow $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, layers and the fast tests, in under a minute
 	@$(BIN)/ruff format --check -q .

@@ -43,11 +43,11 @@ class Promised:
 
 
 @asynccontextmanager
-async def a_lone_agent(folder: Path, kafka: KafkaSettings | None) -> AsyncIterator[Agent]:
-    """Start an agent on an element of its own; without `kafka` its log is away."""
+async def a_lone_agent(folder: Path, kafka: KafkaSettings | None, **extra: str) -> AsyncIterator[Agent]:
+    """Start an agent on an element of its own, with more variables if given; without `kafka` its log is away."""
     away = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}")
     home = folder / uuid4().hex
-    async with an_agent(home, kafka or away, 0, log_is_there=kafka is not None, **ENVIRONMENT) as agent:
+    async with an_agent(home, kafka or away, 0, log_is_there=kafka is not None, **{**ENVIRONMENT, **extra}) as agent:
         yield agent
 
 
