@@ -173,6 +173,13 @@ class UploadConflict(Rejected):
     title = "Other content was committed before"
 
 
+class WrongOffset(Rejected):
+    """The bytes are for another place of the upload than the next one. Ask with HEAD for the offset and go on there."""
+
+    code = "wrong_offset"
+    title = "Wrong offset"
+
+
 class UploadAbandonedError(Rejected):
     """The upload's deadline has passed and it was abandoned; nothing is kept. Begin a new upload."""
 
