@@ -208,6 +208,27 @@ class DigestMismatch(Rejected):
     title = "Digest differs from the announced one"
 
 
+class ChecksumMismatch(Rejected):
+    """The bytes of this request do not have the checksum in Upload-Checksum. None of them is kept; send them again."""
+
+    code = "checksum_mismatch"
+    title = "Checksum differs"
+
+
+class UploadLocked(Rejected):
+    """Another request has taken this upload over. Ask by HEAD how far it is."""
+
+    code = "upload_locked"
+    title = "Upload taken over"
+
+
+class TusVersionUnsupported(Rejected):
+    """Tus-Resumable must say 1.0.0: no other version of the protocol is spoken here."""
+
+    code = "tus_version_unsupported"
+    title = "Version of tus not spoken here"
+
+
 class LengthRequired(Rejected):
     """Content-Length is needed. Send the size of the body in it."""
 

@@ -19,6 +19,7 @@ from infra.runtime.settings import Settings
 from infra.runtime.telemetry import setup_telemetry
 from producers.publisher import Publisher, open_publisher
 from schemas.errors import ArtStoreError, Transient
+from storage_agent.acceptance import Acceptance
 from storage_agent.access import Access
 from storage_agent.commands import Commands
 from storage_agent.derived import on_disk
@@ -31,6 +32,7 @@ from storage_agent.routes import agent_app
 from storage_agent.scrub import Budget
 from storage_agent.status import Heartbeat
 from storage_agent.text import Texts
+from storage_agent.tus import Tus
 from storage_agent.uploads import Uploads
 
 AGAIN_SECONDS = 2.0
@@ -91,8 +93,10 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
     )
     budget = Budget(agent.scrub_bytes_per_second, agent.scrub_pause_seconds)
     log = KafkaLog(partial(kafka.open_reader, settings.kafka, f"artstore-{name}-back"))
+    acceptance = Acceptance(documents, parts.policy, clock, metrics)
     app = agent_app(
-        Uploads(documents, access, parts.policy, clock, metrics),
+        Uploads(acceptance, access),
+        Tus(acceptance, access),
         Downloads(documents, access, root, metrics),
         {"keys": lambda: _keys_known(follower), "disk": lambda: _disk_answers(root)},
         {"log": lambda: kafka.ping(settings.kafka), "documents": lambda: _all_whole(documents)},
@@ -103,6 +107,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
         Task("keys", follower.run),
         Task("outbox", lambda: documents.tell(parts.publisher, log)),
         Task("manifests", documents.keep_manifests),
+        Task("uploads", documents.resumables.run),
         Task("texts", texts.run),
         Task("commands", commands.run),
         Task("status", heartbeat.run),

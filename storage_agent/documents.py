@@ -35,6 +35,7 @@ class Documents:
         self.identity = parts.identity
         self.outbox = parts.outbox
         self.folders = parts.folders
+        self.resumables = parts.resumables
         self._parts = parts
         self.fixity = Fixity(parts)
         self._holdings = Holdings(parts)
@@ -83,13 +84,13 @@ class Documents:
         begun it goes on even when the caller is cancelled.
         """
         with self._parts.stagings.taken(staged):
-            return await self._to_its_end(self._commit(ticket, staged, media_type, traceparent))
+            return await self.to_its_end(self._commit(ticket, staged, media_type, traceparent))
 
     async def refuse(
         self, ticket: UploadTicket, error: TypeRefused, problem: Mapping[str, object], traceparent: str | None
     ) -> None:
         """Spend the ticket by a refusal of policy, durably, and tell the saga. UploadConflict when it is committed."""
-        await self._to_its_end(self._refuse(ticket, error, problem, traceparent))
+        await self.to_its_end(self._refuse(ticket, error, problem, traceparent))
 
     async def accept_command(self, received: Received) -> bool:
         """Journal a command before it is worked on; False when that was done before."""
@@ -109,13 +110,13 @@ class Documents:
 
     async def abandon(self, received: Received) -> None:
         """Answer an accepted `AbandonUpload`: ContentCommitted, UploadRefused, UploadInProgress or UploadAbandoned."""
-        await self._to_its_end(self._answering.abandon(received))
+        await self.to_its_end(self._answering.abandon(received))
 
     async def record_text(
         self, received: Received, fact: TextExtracted | TextUnavailable | None, reply: TextFinished
     ) -> None:
         """Answer an accepted `ExtractText`; the fact goes out before the reply."""
-        await self._to_its_end(self._answering.record_text(received, fact, reply))
+        await self.to_its_end(self._answering.record_text(received, fact, reply))
 
     def find(self, document_id: str, version: int) -> StoredDocument | None:
         """Return a version, or None. Reads one small file.
@@ -140,13 +141,13 @@ class Documents:
     async def keep_manifests(self) -> None:
         """Keep the checksum lists of the hour folders until cancelled; what has begun ends before `settle` does."""
         while True:
-            await self._to_its_end(self._manifests.write_due())
+            await self.to_its_end(self._manifests.write_due())
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def complete_manifests(self) -> int:
         """Write every checksum list that is owed or missing; return how many folders had none before."""
-        missing = await self._to_its_end(self._manifests.write_missing())
-        await self._to_its_end(self._manifests.write_owed())
+        missing = await self.to_its_end(self._manifests.write_missing())
+        await self.to_its_end(self._manifests.write_owed())
         return missing
 
     async def settle(self) -> None:
@@ -157,15 +158,17 @@ class Documents:
 
     async def _commit(self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None) -> Receipt:
         async with self._parts.locks.hold(ticket.document_id):
-            committed = None
+            # Before the commit point the body is nobody's, or its upload's; from then on it is the document's.
+            is_nobodys = not staged.lasting
             try:
                 receipt = await self._earlier_receipt(ticket, staged)
                 if receipt is not None:
+                    is_nobodys = True
                     return receipt
                 committed = await self._decide(ticket, staged, media_type, traceparent)
+                is_nobodys = False
             finally:
-                # Before the commit point the body is nobody's; from then on it is the document's.
-                if committed is None and staged.path is not None and self._parts.gate.failure() is None:
+                if is_nobodys and staged.path is not None and self._parts.gate.failure() is None:
                     await self._parts.gate.call(self._parts.disk.unlink, staged.path)
             return committed.answer.receipt
 
@@ -227,7 +230,7 @@ class Documents:
     async def _find(self, document_id: str, version: int) -> StoredDocument | None:
         return await self._parts.gate.look(self._holdings.find, document_id, version)
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
+    async def to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run `work` so that a caller who goes away (a broken connection, a stop) does not leave it half done."""
         task = asyncio.create_task(work)
         self._running.add(task)

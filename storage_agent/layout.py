@@ -14,6 +14,8 @@ IDS_KEPT = 1024
 NAME_BYTES_MAX = 240
 SUFFIX_BYTES_MAX = 32
 ATTR = "attr.json"
+# The ending of a body in `uploads/`; no file in `staging/` that a commit names has it.
+UPLOADED = ".upload"
 # The checksum list of an hour. No document can have this name: every other one there begins with a document's id.
 SUMS = "SHA256SUMS"
 # A document may itself be called so; then its own name stands between version and ending.
@@ -52,6 +54,11 @@ class Folders:
         return self.root / "staging"
 
     @property
+    def uploads(self) -> Path:
+        """Uploads that outlive their requests: what has arrived of each, and how much of that is durable."""
+        return self.root / "uploads"
+
+    @property
     def journal(self) -> Path:
         """Segments of the journal, and the reserve."""
         return self.root / "journal"
@@ -68,7 +75,11 @@ class Folders:
 
     def every(self) -> tuple[Path, ...]:
         """Return all folders that an element has from its first start on."""
-        return (self.staging, self.journal, self.derived, self.root / "trash", self.quarantine)
+        return (self.staging, self.uploads, self.journal, self.derived, self.root / "trash", self.quarantine)
+
+    def arrived(self, name: str) -> Path:
+        """Return where a body that has a file lies until it is put in place; `name` as the journal says it."""
+        return (self.uploads if name.endswith(UPLOADED) else self.staging) / name
 
 
 def place_of(document_id: str, version: int, filename: str) -> Place:

@@ -27,6 +27,7 @@ from storage_agent.parts import Parts
 from storage_agent.placing import Placer
 from storage_agent.recovery import Recovered, recover
 from storage_agent.reserve import Reserve
+from storage_agent.resumable import ResumableUploads
 from storage_agent.settling import Settler
 from storage_agent.staging import Stagings
 
@@ -82,6 +83,7 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
     folders, gate, memory = Folders(root), DiskGate(), recovered.memory
     reserve = Reserve(disk, folders.journal, settings.reserve_bytes)
     journal = Journal(disk, gate, reserve, memory, recovered.tail, clock)
+    stagings = Stagings(disk, gate, reserve, folders.staging, clock)
     outbox, placer = Outbox(memory, journal, gate, clock, settings.outbox_entries_max), Placer(disk, folders)
     return Parts(
         disk=disk,
@@ -93,7 +95,8 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
         journal=journal,
         reserve=reserve,
         outbox=outbox,
-        stagings=Stagings(disk, gate, reserve, folders.staging, clock),
+        stagings=stagings,
+        resumables=ResumableUploads(stagings, folders, memory, clock, recovered.uploads),
         placer=placer,
         settler=Settler(gate, reserve, memory, journal, placer, outbox),
     )

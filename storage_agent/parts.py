@@ -13,6 +13,7 @@ from storage_agent.memory import Memory
 from storage_agent.outbox import Outbox
 from storage_agent.placing import Placer
 from storage_agent.reserve import Reserve
+from storage_agent.resumable import ResumableUploads
 from storage_agent.settling import Settler
 from storage_agent.staging import Stagings
 from storage_agent.suspects import Suspects
@@ -32,6 +33,7 @@ class Parts:
     reserve: Reserve
     outbox: Outbox
     stagings: Stagings
+    resumables: ResumableUploads
     placer: Placer
     settler: Settler
     locks: DocumentLocks = field(default_factory=DocumentLocks)

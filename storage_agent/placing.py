@@ -73,7 +73,7 @@ class Placer:
 
     def _at_hand(self, committed: Committed) -> Body:
         if committed.staged is not None:
-            return self._looked_at(self.folders.staging / committed.staged, committed)
+            return self._looked_at(self.folders.arrived(committed.staged), committed)
         return Body.GONE if committed.body is None else Body.WHOLE
 
     def body_path(self, committed: Committed) -> Path:
@@ -162,7 +162,7 @@ class Placer:
 
     def _staged(self, committed: Committed) -> Path | None:
         """Return where the body waits, if it does."""
-        staged = None if committed.staged is None else self.folders.staging / committed.staged
+        staged = None if committed.staged is None else self.folders.arrived(committed.staged)
         return staged if staged is not None and self.disk.size(staged) is not None else None
 
     def _body(self, committed: Committed) -> Path:

@@ -10,6 +10,9 @@ from storage_agent.journal import UNFINISHED, Tail, begin_segment, segment_names
 from storage_agent.layout import Folders
 from storage_agent.memory import Memory
 from storage_agent.placing import BATCH, Body, Placer
+from storage_agent.quarantine import put_aside
+from storage_agent.resting import Progress, paths_of, read_progress
+from storage_agent.resumable import is_swept
 from storage_agent.segments import GENESIS, Scan, scan
 
 
@@ -17,6 +20,7 @@ from storage_agent.segments import GENESIS, Scan, scan
 class Recovered:
     """What is known after a recovery; `redone` is to be told to the journal, `missing` to the operator.
 
+    `uploads`: those that go on.
     `unread`: their bodies are in place, and the drive gave an error instead of the bytes; to be looked at again.
     """
 
@@ -25,6 +29,7 @@ class Recovered:
     redone: tuple[Materialised, ...]
     missing: tuple[Committed, ...]
     unread: tuple[Committed, ...]
+    uploads: tuple[Progress, ...]
 
 
 def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
@@ -32,6 +37,7 @@ def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
 
     Afterwards every version whose commit was interrupted has both files in place, except those whose body is gone
     (taken away by hand, or rotten): they are `missing`, and keep the element from nothing else. `staging/` is empty.
+    `uploads/` holds what can go on.
     """
     folders = Folders(root)
     _sweep_unfinished_segments(disk, folders.journal)
@@ -44,9 +50,10 @@ def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
     interrupted = tuple(unsettled.committed for unsettled in memory.unsettled.values())
     found = _redo(disk, folders, memory, interrupted)
     _sweep_staging(disk, folders.staging)
+    uploads = _sweep_uploads(disk, folders, memory, now)
     redone = tuple(Materialised(document_id=each.document_id, version=each.version) for each in interrupted)
     missing, unread = (tuple(each for each, body in found if body is kind) for kind in (Body.GONE, Body.UNREAD))
-    return Recovered(memory, tail, redone, missing, unread)
+    return Recovered(memory, tail, redone, missing, unread, uploads)
 
 
 def _read(disk: Disk, path: Path, memory: Memory) -> Tail:
@@ -93,6 +100,28 @@ def _sweep_staging(disk: Disk, staging: Path) -> None:
         disk.unlink(staging / name)
     if names:
         disk.sync_directory(staging)
+
+
+def _sweep_uploads(disk: Disk, folders: Folders, memory: Memory, now: datetime) -> tuple[Progress, ...]:
+    """Remove what no ticket can go on with, and halves: an upload is its bytes, and what is known of them."""
+    kept: dict[Path, Progress] = {}
+    names = disk.names(folders.uploads)
+    for name in names:
+        progress = read_progress(disk, folders.uploads / name)
+        if progress is None or is_swept(progress, memory.ledger, now):
+            continue
+        body, state = paths_of(folders, progress.upload_id)
+        if disk.is_file(body) and (disk.size(body) or 0) >= progress.kept:
+            kept[state], kept[body] = progress, progress
+    gone = [path for path in (folders.uploads / name for name in names) if path not in kept]
+    for path in gone:
+        if disk.is_file(path):
+            disk.unlink(path)
+        else:
+            put_aside(disk, folders, path)
+    if gone:
+        disk.sync_directory(folders.uploads)
+    return tuple({progress.upload_id: progress for progress in kept.values()}.values())
 
 
 def _sweep_unfinished_segments(disk: Disk, journal: Path) -> None:

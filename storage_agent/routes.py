@@ -16,6 +16,7 @@ from infra.runtime.metrics import Metrics
 from infra.runtime.problems import install_problem_handlers, problem_response
 from schemas.errors import Malformed
 from storage_agent.downloads import Downloads
+from storage_agent.tus import Tus
 from storage_agent.uploads import Uploads
 
 VERSION = "/documents/{document_id}/versions/{version}"
@@ -24,8 +25,13 @@ REQUESTS_AT_ONCE = 384
 PREFLIGHT_SECONDS = 3600
 
 
-def agent_app(
-    uploads: Uploads, downloads: Downloads, checks: Mapping[str, Check], notes: Mapping[str, Check], metrics: Metrics
+def agent_app(  # noqa: PLR0913, PLR0917 - here the parts come together
+    uploads: Uploads,
+    tus: Tus,
+    downloads: Downloads,
+    checks: Mapping[str, Check],
+    notes: Mapping[str, Check],
+    metrics: Metrics,
 ) -> ASGIApp:
     """Return the agent's application. A failed check makes it unready; `notes` are told beside them and do not."""
 
@@ -35,6 +41,8 @@ def agent_app(
     app = Starlette(
         routes=[
             Route(f"{VERSION}/content", content, methods=["GET", "PUT"]),
+            Route(f"{VERSION}/uploads", tus.uploads, methods=["OPTIONS", "POST"]),
+            Route(f"{VERSION}/uploads/{{upload_id}}", tus.upload, methods=["DELETE", "HEAD", "PATCH", "POST"]),
             Route(f"{VERSION}/attributes", downloads.attributes),
             Route(f"{VERSION}/text", downloads.text),
             *operational_routes("agent", checks, metrics, notes),
@@ -54,9 +62,17 @@ def _open_to_browsers(app: ASGIApp) -> ASGIApp:
     return _OpenToBrowsers(
         app,
         allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "PUT"],
-        allow_headers=["Authorization", "Content-Type", "If-Range", "Range", "Repr-Digest", "traceparent"],
-        expose_headers=["Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After"],
+        allow_methods=["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"],
+        allow_headers=[
+            *("Authorization", "Content-Type", "If-Range", "Range", "Repr-Digest", "traceparent"),
+            *("Tus-Resumable", "Upload-Checksum", "Upload-Concat", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+            "X-HTTP-Method-Override",
+        ],
+        expose_headers=[
+            *("Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After"),
+            *("Location", "Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
+            *("Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Offset"),
+        ],
         max_age=PREFLIGHT_SECONDS,
     )
 

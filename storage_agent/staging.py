@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from infra.runtime.clock import Clock
 from schemas.errors import InsufficientStorage, Malformed, SizeMismatch, Stopping, UploadAbandonedError
@@ -17,6 +18,8 @@ from schemas.ticket import UploadTicket
 from storage_agent.files import Disk
 from storage_agent.gate import DiskGate
 from storage_agent.reserve import Reserve
+
+File = TypeVar("File", bound="StagingFile")
 
 BUFFER_BYTES = 1024 * 1024
 # Up to here a body is kept in memory and rides in the journal: one sync makes it durable, together with its attributes.
@@ -31,12 +34,16 @@ ARRIVING_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Staged:
-    """A finished body: size in bytes, hex SHA-256. A small one is `body`, another one lies, durable, in `path`."""
+    """A finished body: size in bytes, hex SHA-256. A small one is `body`, another one lies, durable, in `path`.
+
+    Of a `lasting` one the file stays when its commit is refused: the upload it belongs to decides what becomes of it.
+    """
 
     path: Path | None
     size: int
     sha256: str
     body: bytes | None = None
+    lasting: bool = False
 
 
 class StagingFile:
@@ -45,8 +52,9 @@ class StagingFile:
     One piece is hashed and written while the next one arrives; there are never more.
     """
 
-    def __init__(self, ticket: UploadTicket, path: Path | None, stagings: "Stagings") -> None:
+    def __init__(self, ticket: UploadTicket, path: Path | None, stagings: "Stagings", size: int | None = None) -> None:
         self.ticket = ticket
+        self.size = ticket.size if size is None else size
         self.path = path
         self.received = 0
         self.last_byte_at = stagings.clock.monotonic()
@@ -79,8 +87,8 @@ class StagingFile:
         """
         async with self._lock:
             self._require_open()
-            if self.received + len(chunk) > self.ticket.size:
-                msg = f"More bytes arrive than the {self.ticket.size} that were announced. Nothing is kept."
+            if self.received + len(chunk) > self.size:
+                msg = f"More bytes arrive than the {self.size} that were announced. Nothing is kept."
                 raise SizeMismatch(msg)
             self.received += len(chunk)
             self.last_byte_at = self._stagings.clock.monotonic()
@@ -134,7 +142,7 @@ class StagingFile:
     @property
     def promised(self) -> int:
         """Return how many announced bytes are not on the disk yet."""
-        return max(self.ticket.size - self._written, 0)
+        return max(self.size - self._written, 0)
 
     def _require_open(self) -> None:
         if self._revoked:
@@ -165,9 +173,13 @@ class StagingFile:
             if self._written - self._synced >= SYNC_BYTES:
                 self._stagings.disk.sync(self._handle)
                 self._synced = self._written_back = self._written
+                self._note_synced()
             elif (size := self._written - self._written_back) >= WRITE_BACK_BYTES:
                 self._stagings.disk.write_back(self._handle, self._written_back, size)
                 self._written_back = self._written
+
+    def _note_synced(self) -> None:
+        """Do what is to be done, in the disk's thread, once all that is written so far is durable."""
 
     def _put(self, chunk: bytes | memoryview) -> None:
         if chunk and self._handle is not None:
@@ -190,6 +202,9 @@ class StagingFile:
 
     def _close(self) -> None:
         self._closed = True
+        self._release()
+
+    def _release(self) -> None:
         if self._handle is not None:
             self._stagings.disk.close(self._handle)
             self._handle = None
@@ -213,8 +228,11 @@ class Stagings:
             raise Malformed(msg)
         name = f"{ticket.ticket_id}.{secrets.token_hex(8)}.part"
         path = None if ticket.size <= SMALL_BYTES else self._folder / name
-        file = StagingFile(ticket, path, self)
-        self._open.append(file)
+        return await self.begin(StagingFile(ticket, path, self))
+
+    async def begin(self, file: File) -> File:
+        """Make a file and promise it its room; InsufficientStorage."""
+        self.remember(file)
         has_room = False
         try:
             # Looks are asked one behind another: two takers of the reserve would trip over each other's file.
@@ -252,6 +270,11 @@ class Stagings:
             for file in files:
                 self.forget(file)
 
+    def remember(self, file: StagingFile) -> None:
+        """Count a file as one that is being received: its room is promised."""
+        if file not in self._open:
+            self._open.append(file)
+
     def forget(self, file: StagingFile) -> None:
         """Stop counting a file that is finished or gone."""
         if file in self._open:
@@ -261,8 +284,8 @@ class Stagings:
         self._reserve.take()
         earlier = itertools.takewhile(lambda other: other is not file, tuple(self._open))
         promised = sum(other.promised for other in earlier)
-        if self.disk.free_bytes(self._folder) < file.ticket.size + self._reserve.owed() + promised:
-            msg = f"The element has no room for {file.ticket.size} bytes beside what is promised to other uploads."
+        if self.disk.free_bytes(self._folder) < file.size + self._reserve.owed() + promised:
+            msg = f"The element has no room for {file.size} bytes beside what is promised to other uploads."
             raise InsufficientStorage(msg)
         file.create()
 

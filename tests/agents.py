@@ -26,6 +26,7 @@ from schemas.envelope import Meta, Position, Received
 from schemas.identifiers import DocumentId, TicketId, new_id
 from schemas.ticket import DownloadTicket, UploadTicket
 from schemas.topics import ELEMENT_COMMAND
+from storage_agent.acceptance import Acceptance
 from storage_agent.access import Access
 from storage_agent.documents import Documents
 from storage_agent.downloads import Downloads
@@ -36,6 +37,7 @@ from storage_agent.layout import SUMS
 from storage_agent.opening import open_documents
 from storage_agent.routes import agent_app
 from storage_agent.text import Texts
+from storage_agent.tus import Tus
 from storage_agent.uploads import Uploads
 from tests.builders import NOW, a_ticket, an_actor, an_upload_request
 
@@ -150,9 +152,11 @@ async def a_plane(
     clock, metrics = ManualClock(NOW), Metrics()
     async with open_documents(root, settings.model_copy(update={"mode": mode}), clock, disk) as documents:
         access = Access(a_ring, documents.identity.element_id, clock, ISSUER, SECRET)
+        acceptance = Acceptance(documents, POLICY, clock, metrics)
         texts = Texts(documents, root, clock, metrics)
         app = agent_app(
-            Uploads(documents, access, POLICY, clock, metrics),
+            Uploads(acceptance, access),
+            Tus(acceptance, access),
             Downloads(documents, access, root, metrics),
             {},
             {},

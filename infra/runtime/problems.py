@@ -36,6 +36,7 @@ STATUSES: Mapping[type[ArtStoreError], int] = {
     errors.UploadAbandonedError: 410,
     errors.LengthRequired: 411,
     errors.PreconditionFailed: 412,
+    errors.TusVersionUnsupported: 412,
     errors.TooLarge: 413,
     errors.TypeRefused: 415,
     errors.UnsupportedMediaType: 415,
@@ -45,9 +46,12 @@ STATUSES: Mapping[type[ArtStoreError], int] = {
     errors.IdempotencyKeyReused: 422,
     errors.InvalidRequest: 422,
     errors.ModeForbids: 423,
+    errors.UploadLocked: 423,
     errors.TooManyAttempts: 429,
     errors.BusyWithYou: 429,
     errors.HeadersTooLarge: 431,
+    # Of the tus protocol's own; its other statuses are those of HTTP.
+    errors.ChecksumMismatch: 460,
     errors.InsufficientStorage: 507,
     errors.ConfigurationInvalid: 500,
 }

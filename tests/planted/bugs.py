@@ -63,9 +63,9 @@ BUGS = (
         "one document shuts an element",
         "An element whose operator took one file away does not open again, and nothing of it can be read.",
         "storage_agent/recovery.py",
-        "    return Recovered(memory, tail, redone, missing, unread)\n",
+        "    return Recovered(memory, tail, redone, missing, unread, uploads)\n",
         "    if missing:\n        raise LookupError(missing)\n"
-        "    return Recovered(memory, tail, redone, missing, unread)\n",
+        "    return Recovered(memory, tail, redone, missing, unread, uploads)\n",
         (f"{TAKEN}::test_a_body_that_is_gone_before_its_commit_was_finished_is_told_as_missing_and_stops_nothing",),
     ),
     Bug(
