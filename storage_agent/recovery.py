@@ -1,5 +1,6 @@
 """What a start does before anything else: read the journal, cut its torn tail, redo commits, sweep. Idempotent."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ def recover(disk: Disk, root: Path, now: datetime) -> Recovered:
         tail = begin_segment(disk, folders.journal, 1, Carried(at=now, previous=GENESIS))
     interrupted = tuple(unsettled.committed for unsettled in memory.unsettled.values())
     found = _redo(disk, folders, memory, interrupted)
-    _sweep_staging(disk, folders.staging)
+    _sweep(disk, folders, folders.staging)
     uploads = _sweep_uploads(disk, folders, memory, now)
     redone = tuple(Materialised(document_id=each.document_id, version=each.version) for each in interrupted)
     missing, unread = (tuple(each for each, body in found if body is kind) for kind in (Body.GONE, Body.UNREAD))
@@ -94,33 +95,29 @@ def _redo(
     return found
 
 
-def _sweep_staging(disk: Disk, staging: Path) -> None:
-    names = disk.names(staging)
-    for name in names:
-        disk.unlink(staging / name)
-    if names:
-        disk.sync_directory(staging)
-
-
-def _sweep_uploads(disk: Disk, folders: Folders, memory: Memory, now: datetime) -> tuple[Progress, ...]:
-    """Remove what no ticket can go on with, and halves: an upload is its bytes, and what is known of them."""
-    kept: dict[Path, Progress] = {}
-    names = disk.names(folders.uploads)
-    for name in names:
-        progress = read_progress(disk, folders.uploads / name)
-        if progress is None or is_swept(progress, memory.ledger, now):
-            continue
-        body, state = paths_of(folders, progress.upload_id)
-        if disk.is_file(body) and (disk.size(body) or 0) >= progress.kept:
-            kept[state], kept[body] = progress, progress
-    gone = [path for path in (folders.uploads / name for name in names) if path not in kept]
+def _sweep(disk: Disk, folders: Folders, folder: Path, kept: Collection[Path] = ()) -> None:
+    """Remove all files but the `kept` ones; what is no file keeps no element from starting, it is put aside."""
+    gone = [path for path in (folder / name for name in disk.names(folder)) if path not in kept]
     for path in gone:
         if disk.is_file(path):
             disk.unlink(path)
         else:
             put_aside(disk, folders, path)
     if gone:
-        disk.sync_directory(folders.uploads)
+        disk.sync_directory(folder)
+
+
+def _sweep_uploads(disk: Disk, folders: Folders, memory: Memory, now: datetime) -> tuple[Progress, ...]:
+    """Remove what no ticket can go on with, and halves: an upload is its bytes, and what is known of them."""
+    kept: dict[Path, Progress] = {}
+    for name in disk.names(folders.uploads):
+        progress = read_progress(disk, folders.uploads / name)
+        if progress is None or is_swept(progress, memory.ledger, now):
+            continue
+        body, state = paths_of(folders, progress.upload_id)
+        if disk.is_file(body) and (disk.size(body) or 0) >= progress.kept:
+            kept[state], kept[body] = progress, progress
+    _sweep(disk, folders, folders.uploads, kept)
     return tuple({progress.upload_id: progress for progress in kept.values()}.values())
 
 

@@ -63,7 +63,9 @@ class ResumableUpload:
         finally:
             self._turn.release()
 
-    async def pieces(self, arriving: AsyncIterator[bytes], token: object) -> AsyncIterator[bytes]:
+    async def pieces(
+        self, arriving: AsyncIterator[bytes | memoryview], token: object
+    ) -> AsyncIterator[bytes | memoryview]:
         """Yield what arrives for as long as the turn lasts; UploadLocked from the moment that another has it.
 
         Only the wait for bytes is broken off, never work on the disk.

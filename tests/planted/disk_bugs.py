@@ -173,8 +173,8 @@ DISK_BUGS = (
         "staging not swept",
         "What a crash has left on its way stays for ever.",
         "storage_agent/recovery.py",
-        "        disk.unlink(staging / name)\n",
-        "        del name\n",
+        "            disk.unlink(path)\n",
+        "            del path\n",
         (STATES,),
     ),
     Bug(

@@ -32,7 +32,7 @@ async def test_a_browser_is_told_beforehand_that_it_may_put(plane: Plane) -> Non
 
 
 async def test_a_browser_is_told_in_a_problem_what_it_may_not(plane: Plane) -> None:
-    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "DELETE"}
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "TRACE"}
     answer = await plane.client.options(path_of(plane.ticket(DATA)), headers=asked)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
     assert answer.headers["Content-Type"] == "application/problem+json"

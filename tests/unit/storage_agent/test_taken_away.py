@@ -98,6 +98,19 @@ async def test_a_small_body_that_is_gone_before_its_commit_was_finished_comes_ba
     assert (tmp_path / "quarantine" / body.name).exists() == (what == DAMAGED)
 
 
+@pytest.mark.parametrize("folder", ["staging", "uploads"])
+async def test_a_folder_or_a_link_among_what_is_swept_is_put_aside_and_keeps_no_element_from_starting(
+    tmp_path: Path, folder: str
+) -> None:
+    kept, _ = await two_stored(tmp_path)
+    (tmp_path / folder / "strange").mkdir()
+    (tmp_path / folder / "elsewhere").symlink_to(tmp_path / "element.json")
+    async with an_element(None, tmp_path) as documents:
+        assert documents.find(kept, 1) is not None
+    assert list((tmp_path / folder).iterdir()) == []
+    assert {path.name for path in (tmp_path / "quarantine").iterdir()} == {"strange", "elsewhere"}
+
+
 @pytest.mark.usefixtures("large")
 async def test_of_many_interrupted_commits_those_that_are_gone_or_rotten_hold_up_none_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
