@@ -123,9 +123,10 @@ async def checked_pieces(reader: Reader, size: int, sha256: str) -> AsyncIterato
                 yield held
             await hashing
             held = stretch
-        if digest.hexdigest() != sha256 or held is None:
+        if digest.hexdigest() != sha256:
             raise BodyDamaged
-        yield held
+        if held is not None:
+            yield held
     finally:
         if hashing is not None and not hashing.cancel() and not hashing.cancelled():
             # Asking for it tells the event loop that its failure was not lost.

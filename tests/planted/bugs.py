@@ -5,6 +5,7 @@ from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
 from tests.planted.readable_bugs import READABLE_BUGS
 from tests.planted.rot_bugs import ROT_BUGS
+from tests.planted.wire_bugs import WIRE_BUGS
 
 AGENT = "tests/unit/storage_agent"
 CRASHES = f"{AGENT}/test_crashes.py::test_a_power_cut_at_any_step_that_forgets_all_that_was_not_synced_loses_nothing"
@@ -23,6 +24,7 @@ BUGS = (
     *LOG_BUGS,
     *ROT_BUGS,
     *READABLE_BUGS,
+    *WIRE_BUGS,
     Bug(
         "answer before the journal is synced",
         "A commit is told before the drive has it: a power cut takes back a document that was promised.",

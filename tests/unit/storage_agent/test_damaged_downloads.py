@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ import pytest
 from schemas.errors import BodyDamaged
 from schemas.events import DocumentDamaged
 from schemas.ticket import UploadTicket
-from storage_agent.giving import CHECKED_BYTES, PIECE_BYTES
-from tests.agents import Plane, a_plane, some_bytes
+from storage_agent.downloads import Pieces
+from storage_agent.giving import CHECKED_BYTES, PIECE_BYTES, pieces
+from storage_agent.ranges import Span
+from tests.agents import Plane, a_plane, path_of, some_bytes
 from tests.elements import a_scrub, told_by
+from tests.serving import serving
 
 SMALL, LARGE = some_bytes(CHECKED_BYTES), some_bytes(2 * PIECE_BYTES + 1)
 
@@ -91,6 +95,57 @@ async def test_no_byte_of_a_rotten_small_document_leaves_whatever_part_is_asked_
 async def test_a_rotten_large_document_breaks_off_before_its_last_piece(plane: Plane, offset: int) -> None:
     ticket = await rotten(plane, LARGE, offset)
     assert len(await received(plane, ticket)) == 2 * PIECE_BYTES
+
+
+@pytest.mark.parametrize("offset", [0, len(LARGE) // 2, len(LARGE) - 1])
+async def test_a_rotten_large_document_breaks_off_over_a_socket_as_well(plane: Plane, offset: int) -> None:
+    ticket = await rotten(plane, LARGE, offset)
+    async with serving(plane.app) as port:
+        answer = await told(port, plane, ticket)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert len(answer.partition(b"\r\n\r\n")[2]) == 2 * PIECE_BYTES
+        assert (await told(port, plane, ticket)).startswith(b"HTTP/1.1 500 ")
+
+
+async def test_what_a_file_has_lost_breaks_off_over_a_socket_and_is_looked_at(plane: Plane) -> None:
+    ticket = await plane.stored(LARGE)
+    await plane.documents.settle()
+    found = plane.documents.find(ticket.document_id, 1)
+    assert found is not None
+    reader = found.open()
+    os.truncate(body_of(plane, ticket), len(LARGE) - 10)
+    answer = Pieces(
+        pieces(reader, Span(5, len(LARGE) - 1)), 206, {"Content-Length": str(len(LARGE) - 5)}, closing(reader)
+    )
+    async with serving(answer) as port:
+        assert len((await told(port, plane, ticket)).partition(b"\r\n\r\n")[2]) == len(LARGE) - 15
+
+
+@pytest.mark.parametrize("size", [CHECKED_BYTES + 1, PIECE_BYTES, PIECE_BYTES + 1, len(LARGE)])
+async def test_documents_come_and_go_whole_over_a_socket(plane: Plane, size: int) -> None:
+    data = some_bytes(size)
+    ticket = plane.ticket(data)
+    async with serving(plane.app) as port:
+        put = f"PUT {path_of(ticket)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {size}\r\n"
+        put += f"Authorization: Bearer {plane.signed(ticket)}\r\n\r\n"
+        assert (await spoken(port, put.encode() + data)).startswith(b"HTTP/1.1 200 ")
+        for wanted, part in (("", data), ("Range: bytes=3-\r\n", data[3:]), ("Range: bytes=-9\r\n", data[-9:])):
+            assert (await told(port, plane, ticket, wanted)).partition(b"\r\n\r\n")[2] == part
+
+
+async def told(port: int, plane: Plane, ticket: UploadTicket, headers: str = "") -> bytes:
+    """Ask for a document over a connection of its own, and return all that is answered."""
+    path = f"{path_of(ticket)}?ticket={plane.download_ticket(ticket)}"
+    return await spoken(port, f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}\r\n".encode())
+
+
+async def spoken(port: int, sent: bytes) -> bytes:
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        answer = await reader.read()
+        writer.close()
+        return answer
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])

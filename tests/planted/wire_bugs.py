@@ -1,0 +1,48 @@
+"""The planted bugs of the wire: what is let in, let out or let stay that must not be."""
+
+from tests.planted.planting import Bug
+
+WIRE = "tests/unit/runtime/test_wire.py"
+BODIES = "tests/unit/runtime/test_wire_bodies.py"
+DOWNLOADS = "tests/unit/storage_agent/test_damaged_downloads.py"
+
+WIRE_BUGS = (
+    Bug(
+        "last piece sent before the digest is known",
+        "A large document that has rotted arrives whole before anybody knows that it has.",
+        "storage_agent/giving.py",
+        "            held = stretch\n",
+        "            yield stretch\n",
+        (
+            f"{DOWNLOADS}::test_a_rotten_large_document_breaks_off_before_its_last_piece",
+            f"{DOWNLOADS}::test_a_rotten_large_document_breaks_off_over_a_socket_as_well",
+        ),
+    ),
+    Bug(
+        "slow clients never cut",
+        "A thousand clients that take a byte a minute hold every place for as long as they like.",
+        "infra/runtime/pace.py",
+        "        return came < FLOOR_BYTES_PER_SECOND * seconds\n",
+        "        return False\n",
+        (
+            f"{BODIES}::test_a_body_that_drips_is_cut_and_one_that_comes_is_not",
+            f"{BODIES}::test_an_answer_that_is_not_taken_is_cut",
+        ),
+    ),
+    Bug(
+        "memory of a piece used again too early",
+        "The bytes of a document are overwritten by those behind them before they are hashed and written.",
+        "infra/runtime/intake.py",
+        "        while len(self._given) > 1:\n",
+        "        while self._given:\n",
+        (f"{BODIES}::test_bodies_of_any_size_arrive_whole_and_the_next_request_behind_each_is_read",),
+    ),
+    Bug(
+        "requests read behind one that cannot be",
+        "What a proxy took for the body of a broken request is answered as a request of its own.",
+        "infra/runtime/wire.py",
+        '            self._last_words = Malformed("This program speaks HTTP/1.1 only.")\n',
+        "            self.take_back()\n            self.data_received(data[82:])\n",
+        (f"{WIRE}::test_a_wish_for_another_protocol_is_passed_over_and_nothing_behind_it_is_read",),
+    ),
+)
