@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas.errors import Busy, NotFound
+from schemas.errors import Busy, NotFound, UploadAbandonedError
 from schemas.ticket import UploadTicket
 from storage_agent import staging
 from storage_agent.files import Disk, replace
@@ -64,13 +65,14 @@ class RestingFile(StagingFile):
         self.progress = progress
         self._body = body
         self._scratch = folders.staging / self._state.name
-        self._kept = _Kept(0, hashlib.sha256())
+        self._kept = _Kept(progress.kept if progress.is_part else 0, hashlib.sha256())
         self._checked: _Hash | None = None
         self._finished: Staged | None = None
         self._written = self._synced = self._written_back = self.received = progress.kept
         # After a start nobody knows what the drive really has: the bytes are read back before anything is told.
         self._read_back = 0
-        self._asleep = progress.kept > 0
+        self._asleep = progress.kept > 0 and not progress.is_part
+        self._joined = False
 
     @property
     def kept(self) -> int:
@@ -150,6 +152,22 @@ class RestingFile(StagingFile):
             self._checked = None
             return True
 
+    async def join(self, others: Sequence["RestingFile"]) -> None:
+        """Become the whole document, of which this is the first part: the others are written behind it, in order.
+
+        All of it is hashed now, once. What this part was, it is again after `revert`. InsufficientStorage.
+        """
+        async with self._lock:
+            self._require_open()
+            self._joined, self.size = True, self.ticket.size
+            self._digest, end = hashlib.sha256(), self._written
+        await self._stagings.grow(self)
+        for offset in range(0, end, PIECE_BYTES):
+            await self._stagings.gate.call(self._take_in, await self.piece(offset, end))
+        for other in others:
+            for offset in range(0, other.kept, PIECE_BYTES):
+                await self.write(await other.piece(offset, other.kept))
+
     async def finish(self) -> Staged:
         """Make the body durable as a whole; a small one is taken into memory, to ride in the journal."""
         async with self._lock:
@@ -169,7 +187,7 @@ class RestingFile(StagingFile):
         """Return the first bytes of what `finish` has returned, for who judges it."""
         if self._finished is not None and self._finished.body is not None:
             return self._finished.body[:HEAD_BYTES]
-        return await self._stagings.gate.call(self._first_bytes)
+        return await self.piece(0, HEAD_BYTES)
 
     async def done(self) -> None:
         """Forget the upload behind the commit of its document, which has taken the body."""
@@ -179,6 +197,11 @@ class RestingFile(StagingFile):
             self._finished, self._closed = None, True
             if self._stagings.gate.failure() is None:
                 await self._stagings.gate.call(self._remove_progress, None if is_moved else self._body)
+
+    async def piece(self, offset: int, end: int) -> bytes:
+        """Return the bytes from `offset` on, a piece at most; UploadAbandonedError when it was given up meanwhile."""
+        size = min(PIECE_BYTES, end - offset)
+        return await self._stagings.gate.call(_read_or_gone, self._stagings.disk, self._body, size, offset)
 
     async def _quiet(self) -> None:
         """Wait for the piece that is being written; behind one that failed nothing can follow."""
@@ -212,7 +235,8 @@ class RestingFile(StagingFile):
             self._buffer = bytearray()
             self._digest, self._checked, self._finished = self._kept.digest.copy(), None, None
             self._written = self._synced = self._written_back = self.received = self._kept.size
-            self._closed = self._taken = False
+            self._closed = self._taken = self._joined = False
+            self.size = self.progress.size
 
     def _settle(self, gathered: bytes) -> None:
         with self._at_work:
@@ -225,10 +249,11 @@ class RestingFile(StagingFile):
 
     def _note_synced(self) -> None:
         is_whole = self._written == self.size and not self.progress.is_part
-        if self._checked is not None or is_whole or self._written <= self.kept:
+        if self._joined or self._checked is not None or is_whole or self._written <= self.kept:
             return
         digest = self._digest.copy()
-        self._save(self.progress.model_copy(update={"kept": self._written, "sha256": digest.hexdigest()}))
+        sha256 = None if self.progress.is_part else digest.hexdigest()
+        self._save(self.progress.model_copy(update={"kept": self._written, "sha256": sha256}))
         self._kept = _Kept(self._written, digest)
 
     def _put(self, chunk: bytes | memoryview) -> None:
@@ -247,8 +272,10 @@ class RestingFile(StagingFile):
             self._release()
             return _piece(self._stagings.disk, self._body, self._written, 0) + gathered
 
-    def _first_bytes(self) -> bytes:
-        return _piece(self._stagings.disk, self._body, HEAD_BYTES, 0)
+    def _take_in(self, chunk: bytes | memoryview) -> None:
+        # A part is hashed with the whole, in its place there.
+        if self._joined or not self.progress.is_part:
+            super()._take_in(chunk)
 
     def _remove(self, path: Path) -> None:
         with self._at_work:
@@ -281,6 +308,13 @@ def read_progress(disk: Disk, path: Path) -> Progress | None:
     except ValidationError:
         return None
     return found if path.name == found.upload_id + PROGRESS and found.kept <= found.size else None
+
+
+def _read_or_gone(disk: Disk, path: Path, size: int, offset: int) -> bytes:
+    try:
+        return _piece(disk, path, size, offset)
+    except FileNotFoundError as error:
+        raise UploadAbandonedError from error
 
 
 def _piece(disk: Disk, path: Path, size: int, offset: int) -> bytes:

@@ -184,8 +184,11 @@ class StagingFile:
     def _put(self, chunk: bytes | memoryview) -> None:
         if chunk and self._handle is not None:
             self._stagings.disk.write(self._handle, chunk, self._written)
-            self._digest.update(chunk)
+            self._take_in(chunk)
             self._written += len(chunk)
+
+    def _take_in(self, chunk: bytes | memoryview) -> None:
+        self._digest.update(chunk)
 
     def _seal(self, path: Path, chunk: bytes) -> None:
         with self._at_work:
@@ -243,6 +246,10 @@ class Stagings:
                 self.forget(file)
         return file
 
+    async def grow(self, file: StagingFile) -> None:
+        """Promise a file that has become larger the room for what is yet to come; InsufficientStorage."""
+        await self.gate.look(self._require_room_to_grow, file)
+
     def arriving(self, ticket_id: str) -> int | None:
         """Return how many bytes have arrived when some did within the last 15 seconds; None otherwise."""
         recent = self.clock.monotonic() - ARRIVING_SECONDS
@@ -283,11 +290,16 @@ class Stagings:
     def _begin(self, file: StagingFile) -> None:
         self._reserve.take()
         earlier = itertools.takewhile(lambda other: other is not file, tuple(self._open))
-        promised = sum(other.promised for other in earlier)
-        if self.disk.free_bytes(self._folder) < file.size + self._reserve.owed() + promised:
-            msg = f"The element has no room for {file.size} bytes beside what is promised to other uploads."
-            raise InsufficientStorage(msg)
+        self._require_room(file.size, sum(other.promised for other in earlier))
         file.create()
+
+    def _require_room_to_grow(self, file: StagingFile) -> None:
+        self._require_room(file.promised, sum(other.promised for other in tuple(self._open) if other is not file))
+
+    def _require_room(self, size: int, promised: int) -> None:
+        if self.disk.free_bytes(self._folder) < size + self._reserve.owed() + promised:
+            msg = f"The element has no room for {size} bytes beside what is promised to other uploads."
+            raise InsufficientStorage(msg)
 
     def _of(self, ticket_id: str, wanted: Callable[[StagingFile], bool]) -> list[StagingFile]:
         return [file for file in self._open if file.ticket.ticket_id == ticket_id and wanted(file)]

@@ -1,9 +1,11 @@
 """Uploads that can be resumed, over HTTP: tus 1.0.0, opened by the same ticket as a PUT, with the same commit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import format_datetime
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,7 +37,7 @@ from storage_agent.acceptance import Acceptance, committed_headers
 from storage_agent.access import Access
 from storage_agent.bodies import ArrivingBody
 from storage_agent.resumable import ResumableUpload, is_of, whole_id
-from storage_agent.tus_headers import Checksum
+from storage_agent.tus_headers import Checksum, Concat
 
 OVERRIDE = "x-http-method-override"
 # After these the bytes may still become the document, once what stands against it has passed.
@@ -93,20 +95,44 @@ class Tus:
 
     async def _create(self, asked: _Asked) -> Response:
         """Make an upload, or find the one that the ticket has; take the bytes that come along."""
-        ticket = asked.ticket
-        self._require_length(asked)
+        ticket, concat = asked.ticket, tus_headers.concat(asked.headers)
         tus_headers.require_metadata(asked.headers)
+        if concat is not None and not concat.is_part:
+            return await self._join(asked, concat)
+        length = _length(asked, is_part=concat is not None)
         checksum, brings = tus_headers.checksum(asked.headers), tus_headers.brings_bytes(asked.headers)
         receipt = self.acceptance.documents.admit(ticket)
         if receipt is not None:
             return _created(ticket, whole_id(ticket), ticket.size, receipt)
-        upload = await self.acceptance.documents.resumables.create(ticket)
+        resumables = self.acceptance.documents.resumables
+        upload = await (resumables.create(ticket) if concat is None else resumables.create_part(ticket, length))
         await upload.file.wake()
         await upload.file.rest()
         # One that is there already has its own bytes; those that come along begin anew, and are not needed.
-        if (brings or not ticket.size) and not upload.file.kept:
+        if (brings or not length) and not upload.file.kept:
             receipt = await self._brought(asked, upload, 0, checksum)
         return _created(ticket, upload.upload_id, ticket.size if receipt else upload.file.kept, receipt)
+
+    async def _join(self, asked: _Asked, concat: Concat) -> Response:
+        """Make the document of its parts, and commit."""
+        ticket = asked.ticket
+        receipt = self.acceptance.documents.admit(ticket)
+        if receipt is None:
+            first, *others = parts = [self._part(asked, url) for url in concat.urls]
+            async with AsyncExitStack() as turns:
+                # In one order, so that two that join the same parts do not wait for each other.
+                for part in sorted(parts, key=lambda part: part.upload_id):
+                    await turns.enter_async_context(part.turn())
+                _require_joinable(parts, ticket)
+                is_joined = False
+                try:
+                    await first.file.join([other.file for other in others])
+                    is_joined = True
+                finally:
+                    if not is_joined:
+                        await self.acceptance.documents.to_its_end(first.file.revert())
+                receipt = await self._completed(asked, first, others)
+        return _created(ticket, whole_id(ticket), ticket.size, receipt)
 
     async def _tell(self, asked: _Asked) -> Response:
         """Say how far an upload is; all of that is durable."""
@@ -117,7 +143,10 @@ class Tus:
         upload = self._found(asked)
         await upload.file.wake()
         await upload.file.rest()
-        return _told(asked.ticket, upload.file.kept, upload.file.size)
+        answer = _told(asked.ticket, upload.file.kept, upload.progress.size)
+        if upload.progress.is_part:
+            answer.headers["Upload-Concat"] = "partial"
+        return answer
 
     async def _take(self, asked: _Asked) -> Response:
         """Take more bytes; the last one commits."""
@@ -142,7 +171,9 @@ class Tus:
         if self.acceptance.documents.admit(asked.ticket) is not None:
             _require_whole(asked)
             raise UploadConflict("The document is committed: there is no upload any more that could be ended.")
-        await self._found(asked).file.revoke()
+        upload = self._found(asked)
+        async with upload.turn():
+            await upload.file.revoke()
         return Response(status_code=204)
 
     async def _brought(
@@ -177,13 +208,18 @@ class Tus:
         if checksum is not None and not await file.approve(checksum.digest):
             raise ChecksumMismatch
 
-    async def _completed(self, asked: _Asked, upload: ResumableUpload) -> Receipt:
-        """Commit to the end, also when the request goes away; the next turn waits for that."""
-        work = asyncio.create_task(self.acceptance.documents.to_its_end(self._complete(asked, upload)))
+    async def _completed(
+        self, asked: _Asked, upload: ResumableUpload, others: Sequence[ResumableUpload] = ()
+    ) -> Receipt:
+        """Commit to the end, also when the request goes away; the next turn waits for that.
+
+        `others` are parts that `upload` has taken in; they end with it.
+        """
+        work = asyncio.create_task(self.acceptance.documents.to_its_end(self._complete(asked, upload, others)))
         upload.completes(work)
         return await asyncio.shield(work)
 
-    async def _complete(self, asked: _Asked, upload: ResumableUpload) -> Receipt:
+    async def _complete(self, asked: _Asked, upload: ResumableUpload, others: Sequence[ResumableUpload]) -> Receipt:
         """Commit, and end the upload by that; where it is refused for good, by that too."""
         path, ticket, file = asked.request.url.path, asked.ticket, upload.file
         try:
@@ -194,8 +230,10 @@ class Tus:
             await file.revert()
             if not isinstance(error, MAY_PASS):
                 await file.discard()
+                await _end(others)
             raise
         await file.done()
+        await _end(others)
         return receipt
 
     def _ticket(self, request: Request) -> UploadTicket:
@@ -208,21 +246,48 @@ class Tus:
                 raise UploadAbandonedError from refused
             raise
 
-    def _require_length(self, asked: _Asked) -> None:
-        if "upload-defer-length" in asked.headers:
-            raise Malformed("The size was announced with the upload: Upload-Length says it, and is not deferred.")
-        if "upload-concat" in asked.headers:
-            raise Malformed("Parts of an upload are not taken here.")
-        length, announced = tus_headers.number(asked.headers, "Upload-Length"), asked.ticket.size
-        if length != announced:
-            msg = f"Upload-Length is {length}, the upload was announced with {announced} bytes."
-            raise (TooLarge if length > announced else Malformed)(msg)
-
     def _found(self, asked: _Asked) -> ResumableUpload:
-        upload = self.acceptance.documents.resumables.find(asked.upload_id)
+        return self._open(asked, asked.upload_id)
+
+    def _part(self, asked: _Asked, url: str) -> ResumableUpload:
+        folder, _, upload_id = urlsplit(url).path.rpartition("/")
+        if folder != asked.request.url.path.rstrip("/"):
+            msg = f"{url[:200]} is no part of this document."
+            raise Malformed(msg)
+        return self._open(asked, upload_id)
+
+    def _open(self, asked: _Asked, upload_id: str) -> ResumableUpload:
+        upload = self.acceptance.documents.resumables.find(upload_id)
         if upload is None or not is_of(upload, asked.ticket):
             raise NotFound("There is no such upload. Begin one at the address of uploads.")
         return upload
+
+
+async def _end(parts: Sequence[ResumableUpload]) -> None:
+    for part in parts:
+        await part.file.revoke()
+
+
+def _require_joinable(parts: Sequence[ResumableUpload], ticket: UploadTicket) -> None:
+    for part in parts:
+        if part.file.is_over or not part.progress.is_part or part.file.kept < part.progress.size:
+            msg = f"{part.upload_id} is no part, or not all of it has arrived."
+            raise WrongOffset(msg)
+    size = sum(part.progress.size for part in parts)
+    if size != ticket.size:
+        msg = f"The parts have {size} bytes together, the upload was announced with {ticket.size}."
+        raise Malformed(msg)
+
+
+def _length(asked: _Asked, *, is_part: bool) -> int:
+    """Return Upload-Length, which is the announced size; that of a part is at most that."""
+    if "upload-defer-length" in asked.headers:
+        raise Malformed("The size was announced with the upload: Upload-Length says it, and is not deferred.")
+    length, announced = tus_headers.number(asked.headers, "Upload-Length"), asked.ticket.size
+    if length > announced or (length < announced and not is_part):
+        msg = f"Upload-Length is {length}, the upload was announced with {announced} bytes."
+        raise (TooLarge if length > announced else Malformed)(msg)
+    return length
 
 
 async def _refused(_asked: _Asked) -> Response:

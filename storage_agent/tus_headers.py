@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 VERSION = "1.0.0"
-EXTENSIONS = ("creation", "creation-with-upload", "checksum", "termination", "expiration")
+EXTENSIONS = ("creation", "creation-with-upload", "checksum", "termination", "expiration", "concatenation")
 # SHA-1 is the one that the protocol obliges a server to know; nothing here depends on it.
 ALGORITHMS = ("sha256", "sha1")
 BODY_TYPE = "application/offset+octet-stream"
 DIGITS_MAX = 18
 SIZE_MAX = 10**DIGITS_MAX - 1
+URLS_MAX = 16
 METADATA_BYTES_MAX = 8 * 1024
 
 _KEY = re.compile(r"[!-+\--~]+")
@@ -38,6 +39,18 @@ class Checksum:
     def begin(self) -> "_Hash":
         """Return a digest of the algorithm with nothing in it yet."""
         return hashlib.new(self.algorithm, usedforsecurity=False)
+
+
+@dataclass(frozen=True)
+class Concat:
+    """What Upload-Concat says: a part, or the whole made of the parts at `urls`, in their order."""
+
+    urls: tuple[str, ...] = ()
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether it is a part."""
+        return not self.urls
 
 
 def require_version(headers: Headers) -> None:
@@ -107,6 +120,21 @@ def checksum(headers: Headers) -> Checksum | None:
         msg = f"Upload-Checksum has no {algorithm} in base64."
         raise Malformed(msg)
     return Checksum(algorithm, digest)
+
+
+def concat(headers: Headers) -> Concat | None:
+    """Return what Upload-Concat says, None without it; Malformed for what it cannot say."""
+    text = headers.get("upload-concat")
+    if text is None:
+        return None
+    kind, _, rest = text.strip().partition(";")
+    urls = tuple(rest.split())
+    if kind == "partial" and not rest:
+        return Concat()
+    if kind == "final" and 0 < len(urls) <= URLS_MAX and len(set(urls)) == len(urls):
+        return Concat(urls)
+    msg = f"Upload-Concat is `partial`, or `final;` and the addresses of 1 to {URLS_MAX} different parts."
+    raise Malformed(msg)
 
 
 def _is_pair(pair: list[str]) -> bool:
