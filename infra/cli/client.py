@@ -1,10 +1,8 @@
 """A small synchronous client of the HTTP interface: the verbs, each bounded in time and repeated when that is safe."""
 
-import base64
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -14,8 +12,11 @@ from pydantic import BaseModel
 
 from infra.cli.answers import parsed
 from infra.cli.fetching import Fetching
+from infra.cli.originals import Original
 from infra.cli.receiving import Receiving
+from infra.cli.sending import Progress, ResumableSending, put_whole, unwatched
 from infra.cli.transport import Patience, Transport
+from infra.runtime.settings_sections import RESUMABLE_ABOVE_BYTES
 from schemas.api.accounts import AccountAnswer, AccountBody
 from schemas.api.auth import TokenBody
 from schemas.api.body import Page
@@ -23,32 +24,22 @@ from schemas.api.documents import DocumentBody, HitBody
 from schemas.api.events import EventBody
 from schemas.api.fixity import DamageBody
 from schemas.api.operations import OperationBody
-from schemas.api.uploads import Receipt, UploadAnswer, UploadBody
+from schemas.api.uploads import UploadAnswer, UploadBody
 from schemas.errors import Unauthenticated, ViewsBehind
 
-CHUNK_BYTES = 256 * 1024
 PAGE_LIMIT = 100
 LONGEST_WAIT_SECONDS = 10
 LEAST_PAUSE_SECONDS = 0.1
 TERMINAL = frozenset({"succeeded", "failed"})
 
 Item = TypeVar("Item", bound=BaseModel)
-Progress = Callable[[int], None]
-
-
-def unwatched(_count: int) -> None:
-    """Progress that nobody looks at."""
-
-
-def repr_digest(sha256: str) -> str:
-    """Return the Repr-Digest header (RFC 9530) for a digest of 64 hex digits."""
-    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
 
 
 class ArchiveClient:
     """The archive at `base_url`, spoken to as the owner of `token`. Raises errors of the tree only.
 
-    `renew` is asked for a new token when the archive no longer takes the old one.
+    `renew` is asked for a new token when the archive no longer takes the old one. A file of more than
+    `resumable_above_bytes` is sent so that it can go on after a break.
     """
 
     def __init__(
@@ -58,10 +49,12 @@ class ArchiveClient:
         *,
         renew: Callable[[], str] | None = None,
         patience: Patience | None = None,
+        resumable_above_bytes: int = RESUMABLE_ABOVE_BYTES,
     ) -> None:
         self._transport = Transport(base_url, patience or Patience())
         self._token = token
         self._renew = renew
+        self._resumable_above_bytes = resumable_above_bytes
 
     def __enter__(self) -> Self:
         return self
@@ -95,24 +88,23 @@ class ArchiveClient:
         body, headers = account.model_dump(mode="json"), {"Idempotency-Key": key}
         return parsed(AccountAnswer, self._ask("POST", "/api/v1/accounts", json=body, headers=headers))
 
-    def put_content(self, answer: UploadAnswer, path: Path, sha256: str, progress: Progress = unwatched) -> Receipt:
-        """Stream the file to the agent and return its receipt: the document is committed.
+    def send(
+        self,
+        answer: UploadAnswer,
+        original: Original,
+        renew: Callable[[], UploadAnswer],
+        progress: Progress = unwatched,
+    ) -> None:
+        """Send the file to the agent; when this returns, the document is committed.
 
-        `progress` is told how many bytes have gone; the number falls back when the body has to be sent again.
+        A file above the limit of this client goes on where a connection broke, and where a command of before was
+        killed; `renew` is asked for a new ticket for it. `progress` is told how many bytes have gone; the number falls
+        back when some have to be sent again. Rejected when the file is no longer the one that was read.
         """
-        size = path.stat().st_size
-        headers = {
-            "Authorization": f"Bearer {answer.ticket}",
-            "Content-Length": str(size),
-            "Content-Type": "application/octet-stream",
-            "Repr-Digest": repr_digest(sha256),
-        }
-
-        def build() -> httpx2.Request:
-            content = _chunks(path, progress)
-            return self._transport.request("PUT", answer.upload_url, content=content, headers=headers)
-
-        return parsed(Receipt, self._transport.again_long(self._transport.once, build))
+        if original.size > self._resumable_above_bytes:
+            ResumableSending(self._transport, answer, original, renew, progress).send()
+        else:
+            put_whole(self._transport, answer, original, progress)
 
     def operation(self, operation_id: str, wait_seconds: int = 0) -> OperationBody:
         """Return the operation; with `wait_seconds` the answer comes when it has ended or the time is over."""
@@ -205,16 +197,6 @@ class ArchiveClient:
                 raise
             self._token = self._renew()
             return call()
-
-
-def _chunks(path: Path, progress: Progress) -> Iterator[bytes]:
-    sent = 0
-    progress(sent)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-            sent += len(chunk)
-            progress(sent)
 
 
 def _part(identifier: str) -> str:

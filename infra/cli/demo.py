@@ -6,15 +6,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import typer
 
 from infra.cli import terminal
-from infra.cli.client import ArchiveClient, Progress
+from infra.cli.client import ArchiveClient
 from infra.cli.deposits import Deposit, begin, finish
+from infra.cli.originals import Original
 from infra.cli.receiving import Receiving
+from infra.cli.sending import Progress
 from infra.cli.session import FindPlace, archive, configured_place
 from infra.cli.terminal import Json
 from infra.cli.trails import trail_lines, whole_trail
@@ -132,7 +135,11 @@ def _put_one(run: Run, document: DemoDocument, progress: Progress) -> Deposit:
     body = body_of(document)
     # The description belongs to the key: a release that describes a document better puts it as a new one.
     origin = f"demo:{document.origin}\n{body.model_dump_json()}"
-    return begin(run.client, body, origin, lambda: bytes_on_disk(document, run.home), progress)
+    return begin(run.client, body, origin, partial(_original, run, document), progress)
+
+
+def _original(run: Run, document: DemoDocument) -> Original:
+    return Original.known(bytes_on_disk(document, run.home), document.sha256)
 
 
 def _search(run: Run, deposits: Mapping[str, Deposit]) -> Iterator[str]:

@@ -1,14 +1,15 @@
 """Putting one file so that a second time adds nothing: the key, the announcement, the bytes, the wait."""
 
-import hashlib
 import mimetypes
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from infra.cli.answers import error_of_problem
-from infra.cli.client import ArchiveClient, Progress, unwatched
+from infra.cli.client import ArchiveClient
+from infra.cli.originals import Original
+from infra.cli.sending import Progress, unwatched
 from schemas.api.operations import OperationBody
 from schemas.api.uploads import UploadAnswer, UploadBody
 from schemas.errors import ArtStoreError, IdempotencyKeyReused, Rejected, UploadAbandonedError
@@ -17,7 +18,6 @@ KEYS = uuid.UUID("5f0a4e0e-6d0b-5d2c-9a51-0c2b8f0f7a3d")
 # A failed operation spends its key; so many keys are tried before giving up.
 ATTEMPTS = 20
 WAIT_SECONDS = 120.0
-CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,6 @@ def key_of(origin: str, sha256: str, attempt: int = 0) -> str:
     return str(uuid.uuid5(KEYS, f"{origin}\n{sha256}\n{attempt}"))
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of the file as 64 hex digits; the file is read in pieces. OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def media_type_of(name: str) -> str | None:
     """Media type by the name's ending, from Python's own table only: the same on every machine."""
     table = mimetypes.MimeTypes(filenames=())
@@ -51,26 +42,33 @@ def media_type_of(name: str) -> str | None:
 
 
 def begin(
-    client: ArchiveClient, body: UploadBody, origin: str, content: Callable[[], Path], progress: Progress = unwatched
+    client: ArchiveClient,
+    body: UploadBody,
+    origin: str,
+    original: Callable[[], Original],
+    progress: Progress = unwatched,
 ) -> Deposit:
-    """Announce the file and send its bytes unless the archive has them; `content` is asked for them only if needed.
+    """Announce the file and send its bytes unless the archive has them; `original` is asked for only if needed.
 
-    `body.sha256` must be set. When this returns, the document is committed; `finish` waits until it is found.
+    `body.sha256` must be set. A command that was killed is begun again with the same key, and so finds its operation,
+    and the agent what it has of the bytes. When this returns, the document is committed; `finish` waits until it is
+    found.
     """
     sha256 = body.sha256 or ""
     for attempt in range(ATTEMPTS):
-        answer = _announce(client, body, key_of(origin, sha256, attempt))
+        announce = partial(_announce, client, body, key_of(origin, sha256, attempt))
+        answer = announce()
         operation = client.operation(answer.operation_id)
         if operation.state == "failed":
             continue
         if operation.state == "succeeded":
             return Deposit(answer.operation_id, operation.document_id or answer.document_id, already=True)
         try:
-            receipt = client.put_content(answer, content(), sha256, progress)
+            client.send(answer, original(), announce, progress)
         except UploadAbandonedError:
             # An earlier run announced it and was too late with the bytes.
             continue
-        return Deposit(answer.operation_id, receipt.document_id, already=False)
+        return Deposit(answer.operation_id, answer.document_id, already=False)
     msg = f"{body.filename}: {ATTEMPTS} uploads of it have failed; look at `artstore events`."
     raise Rejected(msg)
 

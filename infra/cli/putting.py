@@ -12,7 +12,8 @@ from rich.progress import Progress
 from infra.cli import terminal
 from infra.cli.answers import valid
 from infra.cli.client import ArchiveClient
-from infra.cli.deposits import Deposit, begin, finish, media_type_of, sha256_of
+from infra.cli.deposits import Deposit, begin, finish, media_type_of
+from infra.cli.originals import Original
 from infra.cli.session import FindPlace, archive
 from infra.cli.terminal import Json
 from schemas.api.uploads import UploadBody
@@ -88,8 +89,9 @@ def _put_all(
 
 def _begin(client: ArchiveClient, file: Path, description: Description, bar: Progress) -> Deposit:
     task = bar.add_task(file.name, total=file.stat().st_size)
-    body = _upload_body(file, description)
-    return begin(client, body, str(file.resolve()), lambda: file, terminal.mover(bar, task))
+    original = Original.read(file)
+    body = _upload_body(original, description)
+    return begin(client, body, str(file.resolve()), lambda: original, terminal.mover(bar, task))
 
 
 def _show(found: list[tuple[Path, Deposit]], *, as_json: bool) -> None:
@@ -100,13 +102,14 @@ def _show(found: list[tuple[Path, Deposit]], *, as_json: bool) -> None:
         terminal.table([(deposit.document_id, state[deposit.already], file) for file, deposit in found])
 
 
-def _upload_body(file: Path, description: Description) -> UploadBody:
+def _upload_body(original: Original, description: Description) -> UploadBody:
+    name = original.path.name
     return valid(
         UploadBody,
-        filename=file.name,
-        size=file.stat().st_size,
-        media_type=media_type_of(file.name),
-        sha256=sha256_of(file),
+        filename=name,
+        size=original.size,
+        media_type=media_type_of(name),
+        sha256=original.sha256,
         **vars(description),
     )
 

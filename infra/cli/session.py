@@ -14,6 +14,7 @@ from infra.cli import terminal
 from infra.cli.client import ArchiveClient
 from infra.runtime.files import read_json, write_private
 from infra.runtime.settings import Settings, load_settings
+from infra.runtime.settings_sections import RESUMABLE_ABOVE_BYTES
 from schemas.errors import Unauthenticated
 
 ADMIN = "admin"
@@ -25,11 +26,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Place:
-    """Where the archive is, for the command line: its home folder and its gateway."""
+    """Where the archive is, for the command line: its home folder, its gateway, and what it sends resumably."""
 
     home: Path
     gateway: str
     admin_password: SecretStr | None = None
+    resumable_above_bytes: int = RESUMABLE_ABOVE_BYTES
 
     @property
     def session_file(self) -> Path:
@@ -60,7 +62,8 @@ FindPlace = Callable[[], Place]
 
 def place_of(settings: Settings) -> Place:
     """Return the place that the settings describe."""
-    return Place(settings.home, settings.gateway_public_url, settings.bootstrap.admin_password)
+    password, above = settings.bootstrap.admin_password, settings.command.resumable_above_bytes
+    return Place(settings.home, settings.gateway_public_url, password, above)
 
 
 def configured_place() -> Place:
@@ -87,7 +90,8 @@ def open_archive(place: Place, tell: Tell) -> ArchiveClient:
     kept = load_session(place)
     session = kept if kept is not None and _is_usable(kept, place) else _sign_in_locally(place, kept, tell)
     renew = (lambda: _sign_in_locally(place, session, tell).token) if session.automatic else None
-    return ArchiveClient(session.gateway, session.token, renew=renew)
+    above = place.resumable_above_bytes
+    return ArchiveClient(session.gateway, session.token, renew=renew, resumable_above_bytes=above)
 
 
 @contextlib.contextmanager

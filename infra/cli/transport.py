@@ -21,16 +21,20 @@ Build = Callable[[], httpx2.Request]
 
 @dataclass(frozen=True)
 class Patience:
-    """How often, and for how many seconds in all, a call that may pass is tried again."""
+    """How often, and for how many seconds in all, a call that may pass is tried again.
+
+    `resumed_attempts`: how often where nothing that was sent is lost by waiting; by default for some four minutes.
+    """
 
     attempts: int = 8
     seconds: float = 45.0
     first_pause_seconds: float = 0.1
+    resumed_attempts: int = 80
 
-    def bounded(self, seconds: float | None) -> stamina.BoundRetryingCaller:
+    def bounded(self, attempts: int, seconds: float | None = None) -> stamina.BoundRetryingCaller:
         """Say what calls a function again after a Transient; `seconds` None: only the attempts are counted."""
         return stamina.RetryingCaller(
-            attempts=self.attempts,
+            attempts=attempts,
             timeout=seconds,
             wait_initial=self.first_pause_seconds,
             wait_max=3.0,
@@ -41,13 +45,15 @@ class Patience:
 class Transport:
     """HTTP connections to one archive: its gateway at `base_url`, and the agents that it names.
 
-    `again` repeats short exchanges; `again_long` repeats transfers, whose length no one knows in advance.
+    `again` repeats short exchanges; `again_long` repeats transfers, whose length no one knows in advance;
+    `again_resumed` repeats what goes on where it broke, and so can wait longer.
     """
 
     def __init__(self, base_url: str, patience: Patience) -> None:
         self.base_url = base_url.rstrip("/")
-        self.again = patience.bounded(patience.seconds)
-        self.again_long = patience.bounded(None)
+        self.again = patience.bounded(patience.attempts, patience.seconds)
+        self.again_long = patience.bounded(patience.attempts)
+        self.again_resumed = patience.bounded(patience.resumed_attempts)
         # A proxy named by the environment cannot reach a loopback address, so there it is not used.
         trust_env = _host(base_url) not in LOOPBACK
         self._http = httpx2.Client(timeout=TIMEOUT, trust_env=trust_env, follow_redirects=False)

@@ -20,6 +20,7 @@ from pydantic_settings import (
 from infra.runtime.settings_sections import (
     AgentSettings,
     BootstrapSettings,
+    CommandSettings,
     GatewaySettings,
     KafkaSettings,
     PostgresSettings,
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = Field(PostgresSettings(), description="Views and saga state.")
     redis: RedisSettings = Field(RedisSettings(), description="Discovery.")
     gateway: GatewaySettings = Field(GatewaySettings(), description="The HTTP edge.")
+    command: CommandSettings = Field(CommandSettings(), description="The command line.")
     processor: ProcessorSettings = Field(ProcessorSettings(), description="Sagas.")
     projector: ProjectorSettings = Field(ProjectorSettings(), description="Views.")
     agent: AgentSettings = Field(AgentSettings(), description="One storage element.")

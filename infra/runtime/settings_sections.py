@@ -10,6 +10,8 @@ from pydantic_settings import NoDecode
 from schemas.errors import ConfigurationInvalid
 
 MEBIBYTE = 1024 * 1024
+# 10 MB; the interface in the browser draws the same line.
+RESUMABLE_ABOVE_BYTES = 10_000_000
 
 ExecutableKind = Literal["elf", "pe", "mach-o", "script"]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -83,6 +85,14 @@ class GatewaySettings(Section):
             message = "upload_deadline_seconds is above upload_deadline_seconds_max, so no renewal could ever help"
             raise ValueError(message)
         return self
+
+
+class CommandSettings(Section):
+    """The command line, where it is a client."""
+
+    resumable_above_bytes: int = Field(
+        RESUMABLE_ABOVE_BYTES, ge=0, description="Size in bytes above which a file is sent so that it can be resumed."
+    )
 
 
 class ProcessorSettings(Section):

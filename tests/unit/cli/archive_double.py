@@ -32,12 +32,13 @@ from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
 from tests.unit.cli.shown import NOW, damage, shown
+from tests.unit.cli.tus_double import Arriving, TusMischief, tus_routes
 
 PASSWORD = "swordfish"
 PAGE = 7
 PIECE = 2**18
 STALL_SECONDS = 20
-QUICK = Patience(attempts=4, seconds=5.0, first_pause_seconds=0.01)
+QUICK = Patience(attempts=4, seconds=5.0, first_pause_seconds=0.01, resumed_attempts=4)
 
 Command = Callable[..., Result]
 
@@ -53,6 +54,7 @@ class Stored:
     content: bytes | None = None
     state: str = "running"
     problem: dict[str, object] | None = None
+    arriving: Arriving | None = None
 
 
 @dataclass
@@ -63,6 +65,7 @@ class World:
     tokens: set[str] = field(default_factory=set)
     by_key: dict[str, Stored] = field(default_factory=dict)
     refused_puts: list[errors.ArtStoreError] = field(default_factory=list)
+    tus: TusMischief = field(default_factory=TusMischief)
     broken_downloads: int = 0
     breaks_after: int | None = None
     stalls_after: int | None = None
@@ -123,12 +126,14 @@ async def _announce(request: Request) -> Response:
         stored = world.by_key[key] = Stored(body, operation_id, document_id, ticket)
     if stored.body != body:
         raise errors.IdempotencyKeyReused
+    if stored.ticket in world.tus.expired_tickets:
+        stored.ticket = str(uuid.uuid4())
     answer = {
         "operation_id": stored.operation_id,
         "document_id": stored.document_id,
         "version": 1,
         "element_id": str(uuid.UUID(int=1)),
-        "upload_url": f"{world.agent_url}/uploads/{stored.document_id}",
+        "upload_url": f"{world.agent_url}/documents/{stored.document_id}/versions/1/content",
         "ticket": stored.ticket,
         "expires_at": (NOW + timedelta(days=1)).isoformat(),
         "a_field_of_a_later_release": True,
@@ -367,7 +372,12 @@ GATEWAY_ROUTES = (
     Route("/api/v1/search", _search),
     Route("/api/v1/events", _events),
 )
-AGENT_ROUTES = (Route("/uploads/{id}", _put, methods=["PUT"]), Route("/documents/{id}", _serve))
+VERSION = "/documents/{id}/versions/1"
+AGENT_ROUTES = (
+    Route(f"{VERSION}/content", _put, methods=["PUT"]),
+    *tus_routes(f"{VERSION}/uploads", _settle),
+    Route("/documents/{id}", _serve),
+)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """The HTTP client against the double: streams, retries, redirects, proofs."""
 
-import hashlib
 import io
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from infra.cli import deposits
 from infra.cli.client import ArchiveClient
+from infra.cli.originals import Original
 from infra.cli.receiving import Receiving
 from infra.cli.transport import Patience
 from schemas import errors
@@ -18,9 +18,9 @@ from tests.unit.cli.archive_double import PASSWORD, QUICK, World
 
 def put(client: ArchiveClient, path: Path, data: bytes) -> DocumentBody:
     path.write_bytes(data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    body = UploadBody(filename=path.name, size=len(data), sha256=sha256, media_type="text/plain")
-    deposit = deposits.begin(client, body, str(path), lambda: path)
+    original = Original.read(path)
+    body = UploadBody(filename=path.name, size=len(data), sha256=original.sha256, media_type="text/plain")
+    deposit = deposits.begin(client, body, str(path), lambda: original)
     deposits.finish(client, deposit, 5)
     return client.document(deposit.document_id)
 
@@ -43,8 +43,9 @@ def test_progress_counts_the_bytes_that_have_gone(client: ArchiveClient, tmp_pat
     path = tmp_path / "a.bin"
     path.write_bytes(b"x" * 600_000)
     seen: list[int] = []
-    body = UploadBody(filename="a.bin", size=600_000, sha256=deposits.sha256_of(path))
-    deposits.begin(client, body, "a", lambda: path, seen.append)
+    original = Original.read(path)
+    body = UploadBody(filename="a.bin", size=600_000, sha256=original.sha256)
+    deposits.begin(client, body, "a", lambda: original, seen.append)
     assert seen == [0, 262_144, 524_288, 600_000]
 
 
@@ -135,8 +136,9 @@ def test_waiting_ends_with_the_step_at_which_the_operation_stands(
     path = tmp_path / "slow.txt"
     path.write_bytes(b"text")
     world.silent_after = "slow.txt"
-    body = UploadBody(filename="slow.txt", size=4, sha256=deposits.sha256_of(path))
-    deposit = deposits.begin(client, body, "slow", lambda: path)
+    original = Original.read(path)
+    body = UploadBody(filename="slow.txt", size=4, sha256=original.sha256)
+    deposit = deposits.begin(client, body, "slow", lambda: original)
     with pytest.raises(errors.ViewsBehind, match="running at step content"):
         deposits.finish(client, deposit, 0.2)
 

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from infra.cli.answers import error_of_response, parsed
-from infra.cli.client import repr_digest
 from infra.cli.deposits import key_of, media_type_of
 from infra.cli.putting import typed
+from infra.cli.sending import repr_digest
 from infra.cli.terminal import exit_code, local_name
 from infra.cli.trails import trail_lines
 from schemas import errors
