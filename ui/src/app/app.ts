@@ -9,6 +9,7 @@ import { KeyHelp } from './keyboard/key-help';
 import { Language, type Tongue } from './language/language';
 import { Begun } from './operations/begun';
 import { Session } from './session/session';
+import { UnfinishedUploads } from './uploads/unfinished';
 import { Uploads } from './uploads/uploads';
 
 const NAMES: Record<Tongue, string> = { en: 'English', ru: 'Русский' };
@@ -23,6 +24,7 @@ const NAMES: Record<Tongue, string> = { en: 'English', ru: 'Русский' };
 export class App {
   private readonly router = inject(Router);
   private readonly begun = inject(Begun);
+  private readonly unfinished = inject(UnfinishedUploads);
   protected readonly reach = inject(Reach);
   protected readonly session = inject(Session);
   protected readonly appearance = inject(Appearance);
@@ -45,6 +47,7 @@ export class App {
     this.isLeaving = true;
     this.session.end();
     this.begun.forget();
+    this.unfinished.forget();
     await this.router.navigateByUrl('/sign-in');
     this.isLeaving = false;
   }

@@ -2,19 +2,27 @@
 import { Injectable, InjectionToken, inject } from '@angular/core';
 import { toObservable } from '@angular/core/rxjs-interop';
 import { filter, firstValueFrom } from 'rxjs';
-import { Archive, type Ticketed } from '../api/archive';
-import { Problem, isCancelled, local, unreachable } from '../api/problem';
+import { Archive, type Announcement, type Ticketed } from '../api/archive';
+import { Problem, isCancelled, unreachable } from '../api/problem';
+import { Reach } from '../api/reach';
 import { Session } from '../session/session';
 import { digestOf } from './digest';
+import { unreadable, type Place } from './parcel';
+import { giveUp } from './resumable';
 import { SEND } from './sender';
+import { UnfinishedUploads, type Unfinished } from './unfinished';
 import { hasEnded, toldBy, type Change } from './upload';
 
-/** What is carried. The key stays the same when the same request is repeated; so does the ticket while it is good. */
+/**
+ * What is carried. The key stays the same when the same request is repeated; so does the ticket while it is good. `url`:
+ * where the agent keeps what it has of a large file.
+ */
 export interface Errand {
   readonly file: File;
   key: string;
   digest?: string;
   ticketed?: Ticketed;
+  url?: string;
 }
 
 export type Tell = (change: Change) => void;
@@ -24,6 +32,8 @@ export const REST = new InjectionToken<(ms: number) => Promise<void>>('rest', {
   factory: () => (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 });
 
+/** An agent takes these tickets no longer: the gateway gives another one for the same upload. */
+const SPENT: readonly string[] = ['invalid_ticket', 'stale_epoch'];
 const REST_MS = 1000;
 const REST_MS_MAX = 8000;
 
@@ -33,6 +43,8 @@ export class Courier {
   private readonly session = inject(Session);
   private readonly send = inject(SEND);
   private readonly rest = inject(REST);
+  private readonly reach = inject(Reach);
+  private readonly unfinished = inject(UnfinishedUploads);
   private readonly signedIn = toObservable(this.session.isSignedIn);
 
   /** Bring the bytes to the agent; return when they are committed. Problem for a refusal, AbortError when paused. */
@@ -42,11 +54,46 @@ export class Courier {
       errand.digest = await read(errand.file, (done) => tell({ done }), signal);
     }
     return this.patiently(tell, signal, async () => {
-      const ticketed = (errand.ticketed ??= await this.announced(errand, tell, signal));
-      tell({ stage: 'sending', operationId: ticketed.operation_id, documentId: ticketed.document_id });
-      await this.send({ ticketed, body: errand.file, tell: (done) => tell({ done, lost: false }), signal });
-      return ticketed;
+      try {
+        return await this.sent(errand, tell, signal);
+      } catch (error) {
+        if (!isSpent(error)) throw error;
+        errand.ticketed = undefined;
+        return this.sent(errand, tell, signal);
+      }
     });
+  }
+
+  /** Tell the agent that nothing more comes of this file; whether it hears it does not matter. */
+  async giveUp(left: Pick<Unfinished, 'key' | 'name' | 'size' | 'type' | 'digest' | 'url'>): Promise<void> {
+    try {
+      const { ticket } = await this.archive.announce(announcement(left, left.digest), left.key);
+      await giveUp(left.url, ticket, this.reach);
+    } catch (error) {
+      // What nobody goes on with is swept away by the agent in its time.
+      if (!(error instanceof Problem)) throw error;
+    }
+  }
+
+  private async sent(errand: Errand, tell: Tell, signal: AbortSignal): Promise<Ticketed> {
+    const ticketed = (errand.ticketed ??= await this.announced(errand, tell, signal));
+    tell({ stage: 'sending', operationId: ticketed.operation_id, documentId: ticketed.document_id });
+    const place = this.placeOf(errand, tell);
+    await this.send({ ticketed, body: errand.file, place, tell: (done) => tell({ done, lost: false }), signal });
+    return ticketed;
+  }
+
+  private placeOf(errand: Errand, tell: Tell): Place {
+    const { key, file, digest = '' } = errand;
+    const { name, size, type, lastModified: modified } = file;
+    return {
+      url: () => errand.url,
+      found: (url) => {
+        errand.url = url;
+        this.unfinished.keep({ key, name, size, type, modified, digest, url });
+      },
+      begins: (from) => tell({ done: from, from, lost: false }),
+    };
   }
 
   /** Tell of the operation until it has ended, whoever is away meanwhile. */
@@ -59,9 +106,7 @@ export class Courier {
 
   private announced(errand: Errand, tell: Tell, signal: AbortSignal): Promise<Ticketed> {
     tell({ stage: 'announcing' });
-    const { file, digest, key } = errand;
-    const body = { filename: file.name, size: file.size, sha256: digest, media_type: file.type || undefined };
-    return this.archive.announce({ tags: [], custom: {}, retention_class: 'permanent', ...body }, key, signal);
+    return this.archive.announce(announcement(errand.file, errand.digest), errand.key, signal);
   }
 
   private async followed(operationId: string, tell: Tell, signal: AbortSignal): Promise<boolean> {
@@ -92,6 +137,15 @@ export class Courier {
   }
 }
 
+function announcement({ name, size, type }: Pick<File, 'name' | 'size' | 'type'>, digest: string | undefined): Announcement {
+  const body = { filename: name, size, sha256: digest, media_type: type || undefined };
+  return { tags: [], custom: {}, retention_class: 'permanent', ...body };
+}
+
+function isSpent(error: unknown): boolean {
+  return error instanceof Problem && SPENT.includes(error.code);
+}
+
 function asPassing(error: unknown): Problem {
   if (isCancelled(error)) throw error;
   // A stream that breaks says so with a TypeError.
@@ -105,6 +159,6 @@ async function read(file: File, tell: (done: number) => void, signal: AbortSigna
     return await digestOf(file, tell, signal);
   } catch (error) {
     if (isCancelled(error)) throw error;
-    throw local('file_unreadable', 'The file cannot be read', String(error));
+    throw unreadable(error);
   }
 }

@@ -37,6 +37,12 @@ describe('the row of an upload', () => {
     await is(() => expect(row.buttons).toEqual(['Resume', 'Remove from the list']));
   });
 
+  it('asks for the same file again when a closed tab has left it', async () => {
+    tell({ stage: 'interrupted' });
+    await is(() => expect([row.said('stage'), row.buttons]).toEqual(['Interrupted', ['Remove from the list']]));
+    expect(row.text).toContain('Choose the same file again');
+  });
+
   it('says why it has failed, and can be tried again', async () => {
     tell({ stage: 'failed', operationId: 'op', problem: local('type_refused', 'Refused', 'no').body });
     await is(() => expect(row.buttons.slice(0, 2)).toEqual(['Try again', 'Operation']));

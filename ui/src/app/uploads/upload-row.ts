@@ -9,7 +9,7 @@ import { Seconds } from './seconds';
 import { canPause, canRemove, isSlow, paceOf, progressOf, type Upload } from './upload';
 import { Uploads } from './uploads';
 
-const COLOURS: Partial<Record<Upload['stage'], string>> = { found: 'success', failed: 'danger', paused: 'secondary' };
+const COLOURS: Partial<Record<Upload['stage'], string>> = { found: 'success', failed: 'danger', paused: 'secondary', interrupted: 'secondary' };
 
 @Component({
   selector: 'artstore-upload-row',

@@ -41,16 +41,17 @@ describe('an upload', () => {
     expect(paceOf({ ...sending, stage: 'reading' }, 4000)).toEqual({ rate: 25, left: 4 });
     for (const still of [{ ...sending, done: 0 }, { ...sending, lost: true }, { ...sending, stage: 'stored' as const }]) expect(paceOf(still, 4000)).toBeNull();
     expect(paceOf(sending, 1000)).toBeNull();
+    expect(paceOf({ ...sending, from: 60 }, 4000)).toEqual({ rate: 10, left: 10 });
   });
 
   it('is only in this tab until it is stored', () => {
-    const stages: Stage[] = ['waiting', 'reading', 'announcing', 'sending', 'stored', 'found', 'paused', 'failed'];
+    const stages: Stage[] = ['waiting', 'reading', 'announcing', 'sending', 'stored', 'found', 'paused', 'interrupted', 'failed'];
     expect(stages.filter((stage) => isOnlyHere(at(stage)))).toEqual(['waiting', 'reading', 'announcing', 'sending', 'paused']);
   });
 
   it('can be paused until it is stored, and removed when nothing is under way', () => {
-    const stages: Stage[] = ['waiting', 'reading', 'announcing', 'sending', 'stored', 'found', 'paused', 'failed'];
+    const stages: Stage[] = ['waiting', 'reading', 'announcing', 'sending', 'stored', 'found', 'paused', 'interrupted', 'failed'];
     expect(stages.filter((stage) => canPause(at(stage)))).toEqual(['waiting', 'reading', 'announcing', 'sending']);
-    expect(stages.filter((stage) => canRemove(at(stage)))).toEqual(['waiting', 'found', 'paused', 'failed']);
+    expect(stages.filter((stage) => canRemove(at(stage)))).toEqual(['waiting', 'found', 'paused', 'interrupted', 'failed']);
   });
 });

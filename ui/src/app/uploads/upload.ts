@@ -10,15 +10,20 @@ export type Stage =
   | 'stored'
   | 'found'
   | 'paused'
+  | 'interrupted'
   | 'failed';
 
-/** `done` counts bytes of this stage; `lost` while nobody answers; `since` when the stage began (ms). */
+/**
+ * `done` counts bytes of this stage, of which `from` were there when it began; `interrupted`: a tab that was closed has
+ * sent some of it, and the file must be chosen again. `lost` while nobody answers; `since` when the stage began (ms).
+ */
 export interface Upload {
   readonly id: string;
   readonly name: string;
   readonly size: number;
   readonly stage: Stage;
   readonly done: number;
+  readonly from: number;
   readonly since: number;
   readonly lost: boolean;
   readonly step: string;
@@ -35,13 +40,18 @@ const BUSY: readonly Stage[] = ['reading', 'announcing', 'sending'];
 const ENDED: readonly Stage[] = ['found', 'failed'];
 
 export function begun(id: string, name: string, size: number, now: number): Upload {
-  return { id, name, size, stage: 'waiting', done: 0, since: now, lost: false, step: 'accepted' };
+  return { id, name, size, stage: 'waiting', done: 0, from: 0, since: now, lost: false, step: 'accepted' };
+}
+
+/** One that a closed tab has left. */
+export function recalled(id: string, name: string, size: number, since: number): Upload {
+  return { ...begun(id, name, size, since), stage: 'interrupted' };
 }
 
 /** The upload after `change`; a new stage begins its clock, and takes the problem of the last one away. */
 export function changed(upload: Upload, change: Change, now: number): Upload {
   const fresh = change.stage !== undefined && change.stage !== upload.stage;
-  const begins = fresh ? { since: now, done: 0, lost: false, problem: undefined } : {};
+  const begins = fresh ? { since: now, done: 0, from: 0, lost: false, problem: undefined } : {};
   return { ...upload, ...begins, ...change };
 }
 
@@ -77,8 +87,8 @@ export interface Pace {
 export function paceOf(upload: Upload, now: number): Pace | null {
   const seconds = (now - upload.since) / 1000;
   const isMoving = upload.stage === 'reading' || upload.stage === 'sending';
-  if (!isMoving || upload.lost || seconds < PACE_SECONDS_MIN || upload.done === 0) return null;
-  const rate = upload.done / seconds;
+  if (!isMoving || upload.lost || seconds < PACE_SECONDS_MIN || upload.done <= upload.from) return null;
+  const rate = (upload.done - upload.from) / seconds;
   return { rate, left: Math.ceil((upload.size - upload.done) / rate) };
 }
 

@@ -2,6 +2,7 @@
 import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
 import { Language } from '../language/language';
 import { UploadRow } from './upload-row';
+import type { Stage } from './upload';
 import { Uploads } from './uploads';
 
 @Component({
@@ -15,7 +16,12 @@ export class UploadsPage {
   protected readonly say = inject(Language).say;
   protected readonly isOver = signal(false);
   protected readonly total = computed(() => ({ found: this.uploads.found(), all: this.uploads.list().length }));
-  protected readonly hasPaused = computed(() => this.uploads.list().some((upload) => upload.stage === 'paused'));
+  protected readonly hasPaused = computed(() => this.hasAny('paused'));
+  protected readonly hasInterrupted = computed(() => this.hasAny('interrupted'));
+
+  private hasAny(stage: Stage): boolean {
+    return this.uploads.list().some((upload) => upload.stage === stage);
+  }
 
   protected drag(event: DragEvent, over: boolean): void {
     event.preventDefault();
