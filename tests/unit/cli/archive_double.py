@@ -9,15 +9,12 @@ import contextlib
 import hashlib
 import json
 import re
-import threading
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -31,6 +28,7 @@ from schemas.api.accounts import AccountBody
 from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
+from tests.serving import served
 from tests.unit.cli.shown import NOW, damage, shown
 from tests.unit.cli.tus_double import Arriving, TusMischief, tus_routes
 
@@ -386,26 +384,8 @@ def running_double() -> Iterator[Double]:
     gateway, agent = Starlette(routes=GATEWAY_ROUTES), Starlette(routes=AGENT_ROUTES)
     for app in (gateway, agent):
         install_problem_handlers(app)
-    with served(agent) as agent_url, served(gateway) as gateway_url:
-        yield Double(gateway, agent, gateway_url, agent_url)
-
-
-@contextlib.contextmanager
-def served(app: Starlette) -> Iterator[str]:
-    """Serve `app` on a free loopback port in a thread of its own; the address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    end = time.monotonic() + 10
-    while not server.started:
-        assert time.monotonic() < end, "the double does not start"
-        time.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    with served(agent) as at_agent, served(gateway) as at_gateway:
+        yield Double(gateway, agent, f"http://127.0.0.1:{at_gateway}", f"http://127.0.0.1:{at_agent}")
 
 
 def as_lines(text: str) -> list[dict[str, Any]]:
