@@ -97,7 +97,7 @@ def test_a_download_that_only_lacked_its_name_is_not_fetched_again(
         (DATA[:90_000], f"{ETAG}\r\nX-Evil: 1"),
         (DATA[:90_000], ""),
     ],
-    ids=["wrong-byte", "whole-with-wrong-byte", "too-long", "of-another-content", "no-tag", "cut-tag"],
+    ids=["wrong-byte", "whole-with-wrong-byte", "too-long", "of-another-content", "two-lines-of-tag", "empty-tag"],
 )
 def test_what_an_earlier_run_left_is_not_believed(
     artstore: Command, document_id: str, target: Path, left: bytes, etag: str
