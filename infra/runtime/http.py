@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
-from opentelemetry import trace
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.util.http import ExcludeList
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,15 +18,16 @@ from infra.runtime.exchange import ZERO_COPY
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
+from infra.runtime.telemetry import HEADER, span
 from schemas.errors import Busy, BusyWithYou
 
 CHECK_SECONDS = 2.0
 # Of one address; the rest is for everybody else.
 SHARE_OF_AN_ADDRESS = 0.75
 QUIET = ("/health/live", "/health/ready", "/metrics")
-# What the tracer reads of a request. It fails on bytes that are no text, before anybody could answer.
-READ_BY_TRACER = frozenset({b"traceparent", b"tracestate", b"baggage", b"host", b"user-agent"})
+TRACEPARENT = HEADER.encode()
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
+FAILED = 500
 
 Check = Callable[[], Awaitable[str | None]]
 
@@ -65,9 +64,7 @@ def operational_routes(
 
 def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
     """`app` with a server span per request (W3C traceparent taken in), an access line, and HTTP metrics when given."""
-    inner = _AccessLog(app, metrics)
-    quiet = ExcludeList([f"{path}$" for path in QUIET])
-    return _Readable(OpenTelemetryMiddleware(inner, excluded_urls=quiet, exclude_spans=["receive", "send"]))
+    return _Readable(_Told(app, metrics))
 
 
 class AtMost:
@@ -119,63 +116,59 @@ async def _one(check: Check) -> str | None:
 
 
 @dataclass
-class _Answer:
-    """What was sent so far: 500 stands for an app that failed before its answer began."""
-
-    status: int = 500
-    body_bytes: int = 0
-
-    def note(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        elif message["type"] == "http.response.body":
-            self.body_bytes += len(message.get("body", b""))
-        elif message["type"] == ZERO_COPY:
-            self.body_bytes += message["count"]
-
-
-@dataclass
 class _Readable:
-    """Leaves out the tracer's headers that are no text, and writes raw bytes of a query as a client should have."""
+    """Writes raw bytes of a query as a client should have."""
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = [(name, value) for name, value in scope["headers"] if _is_readable(name, value)]
+        if scope["type"] == "http" and not scope["query_string"].isascii():
             query = NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], scope["query_string"])
-            scope = {**scope, "headers": headers, "query_string": query}
+            scope = {**scope, "query_string": query}
         await self.app(scope, receive, send)
-
-
-def _is_readable(name: bytes, value: bytes) -> bool:
-    try:
-        (name + value if name.lower() in READ_BY_TRACER else name).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", "unmatched"))
 
 
-class _AccessLog:
+@dataclass
+class _Answer:
+    """What was sent so far: 500 stands for an app that failed before its answer began."""
+
+    status: int = FAILED
+    body_bytes: int = 0
+
+
+class _Told:
+    """Tells of each request: a span, an access line, metrics. Of health and metrics only the last two, the line low."""
+
     def __init__(self, app: ASGIApp, metrics: Metrics | None) -> None:
         self._app = app
         self._metrics = metrics
+        self._log = structlog.get_logger("artstore.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif scope["path"] in QUIET:
+            await self._passed_on(scope, receive, send, INVALID_SPAN)
+        else:
+            parent = _header(scope, TRACEPARENT)
+            with span(scope["method"], parent=parent, kind=SpanKind.SERVER, attributes=_asked_of(scope)) as current:
+                await self._passed_on(scope, receive, send, current)
+
+    async def _passed_on(self, scope: Scope, receive: Receive, send: Send, current: Span) -> None:
         answer = _Answer()
 
         async def noting(message: Message) -> None:
-            answer.note(message)
             if message["type"] == "http.response.start":
-                # Only after the routing is known which of few names a request has; its path may hold any id.
-                trace.get_current_span().update_name(f"{scope['method']} {_route(scope)}")
+                answer.status = message["status"]
+                _name(current, scope, answer.status)
+            elif message["type"] == "http.response.body":
+                answer.body_bytes += len(message.get("body", b""))
+            elif message["type"] == ZERO_COPY:
+                answer.body_bytes += message["count"]
             await send(message)
 
         started = time.monotonic()
@@ -189,9 +182,8 @@ class _AccessLog:
         if self._metrics is not None:
             self._metrics.http_requests.labels(scope["method"], route, str(answer.status)).inc()
             self._metrics.http_request_seconds.labels(route).observe(seconds)
-        log = structlog.get_logger("artstore.access")
         # The query is left out: it may hold a ticket.
-        (log.debug if scope["path"] in QUIET else log.info)(
+        (self._log.debug if scope["path"] in QUIET else self._log.info)(
             "request",
             method=scope["method"],
             path=scope["path"],
@@ -199,3 +191,34 @@ class _AccessLog:
             body_bytes=answer.body_bytes,
             seconds=round(seconds, 6),
         )
+
+
+def _asked_of(scope: Scope) -> dict[str, str]:
+    """Return what a span tells of a request, by the names of OpenTelemetry; no query, which may hold a ticket."""
+    told = {
+        "http.request.method": scope["method"],
+        "url.path": scope["path"],
+        "url.scheme": scope.get("scheme", "http"),
+    }
+    client, agent = scope.get("client"), _header(scope, b"user-agent")
+    if client is not None:
+        told["client.address"] = client[0]
+    if agent is not None:
+        told["user_agent.original"] = agent
+    return told
+
+
+def _name(current: Span, scope: Scope, status: int) -> None:
+    """Name a span once the routing is known: which of few names a request has, while its path may hold any id."""
+    route = _route(scope)
+    current.update_name(f"{scope['method']} {route}")
+    current.set_attributes({"http.route": route, "http.response.status_code": status})
+    if status >= FAILED:
+        current.set_status(StatusCode.ERROR)
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return None

@@ -1,5 +1,6 @@
 """Secrets taken out of what is told: of log lines and of span attributes, by key and inside text."""
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -8,6 +9,11 @@ MASK = "***"
 _SECRET_KEY = re.compile(r"password|secret|token|authorization|ticket|private", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\w://[^\s/:@]*:)[^\s/@]+@")
+# No text that is shorter holds a bearer token: `Basic`, a space, eight letters.
+BEARER_LETTERS_MIN = 14
+# Keys are names in the code, and few.
+KEYS_KEPT = 1024
+
 _PARAMETER = re.compile(r"\b(\w*(?:password|secret|token|authorization|ticket|private)\w*=)[^&\s\"']+", re.IGNORECASE)
 
 
@@ -16,18 +22,24 @@ def redacted(key: str, value: object) -> object:
 
     Counts and flags (`token_count: 3`) stay: a number or a truth value is no secret.
     """
-    if _SECRET_KEY.search(key) and not isinstance(value, bool | int | float | None):
+    if _is_secret(key) and not isinstance(value, bool | int | float | None):
         return MASK
     return _inside(value)
 
 
 def redacted_text(text: str) -> str:
     """`text` without bearer tokens, passwords in addresses, and secret parameters of a query."""
-    text = _BEARER.sub(rf"\1 {MASK}", text)
     # Every value of every line comes by here, and few of them hold what the patterns cannot do without.
+    if len(text) >= BEARER_LETTERS_MIN:
+        text = _BEARER.sub(rf"\1 {MASK}", text)
     if "@" in text:
         text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
     return _PARAMETER.sub(rf"\1{MASK}", text) if "=" in text else text
+
+
+@functools.lru_cache(KEYS_KEPT)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def _inside(value: object) -> object:

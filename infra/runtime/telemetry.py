@@ -3,7 +3,9 @@
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TextIO
 
 import structlog
 from opentelemetry import trace
@@ -26,6 +28,8 @@ from schemas.errors import Malformed
 SPAN_DELAY_MILLISECONDS = 500
 SPAN_QUEUE_MAX = 16_384
 HEADER = "traceparent"
+# Stands for that of the provider which is set later.
+TRACER = trace.get_tracer("artstore")
 
 # Libraries that tell at level info what only their authors want to know.
 CHATTY = ("aiokafka", "kafka", "uvicorn", "asyncio", "httpx2", "httpcore2")
@@ -76,8 +80,7 @@ def span(
     """
     context = None if parent is None else _context_of(parent)
     linked = [Link(found) for found in map(_span_context_of, links) if found.is_valid]
-    tracer = trace.get_tracer("artstore")
-    with tracer.start_as_current_span(name, context=context, kind=kind, links=linked, attributes=attributes) as current:
+    with TRACER.start_as_current_span(name, context=context, kind=kind, links=linked, attributes=attributes) as current:
         yield current
 
 
@@ -120,25 +123,43 @@ def _setup_logs(program: str, level: str) -> None:
         _with_origin(program),
     ]
     last: list[Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         _redact,
         structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=partial(_Lines, sys.stdout),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
+    bare = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[bare, *last]))
     handler.addFilter(Repeats(CHATTY))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
     if level != "debug":
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Lines:
+    """Where our own lines end: written in one piece, past `logging`, which is for those of the libraries.
+
+    As there, a reader of the log that has gone is no reason to fail.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.name = name
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def _with_origin(program: str) -> Processor:
