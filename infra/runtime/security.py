@@ -8,6 +8,7 @@ import binascii
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ from jose.backends.cryptography_backend import CryptographyRSAKey
 from jose.exceptions import JOSEError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from infra.runtime.keys import KeyRing, SigningKey
+from infra.runtime.keys import KeyRing, SigningKey, VerifyingKey
+from infra.runtime.recent import Recent
 from schemas.errors import ArtStoreError, InvalidTicket, TooLarge, Unauthenticated
 from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 
@@ -69,6 +71,20 @@ class _RefusedError(Exception):
     """Why a token is not believed."""
 
 
+@dataclass(frozen=True)
+class Signed:
+    """What a token says, and the key under which its signature was found to be right."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    key: VerifyingKey
+
+
+# Of tokens by their exact text: what they say and that it is signed never changes. Whether they are believed does, with
+# the time and the ring of keys, and is decided anew each time.
+SignedTexts = Recent[str, Signed]
+
+
 def sign_token(
     key: SigningKey, claims: AccessClaims, now: datetime, expires_at: datetime, *, issuer: str = ISSUER
 ) -> str:
@@ -115,31 +131,51 @@ def sign_ticket(
     return text
 
 
-def verify_upload_ticket(
-    text: str, ring: KeyRing, element_id: str, now: datetime, *, issuer: str = ISSUER
+def verify_upload_ticket(  # noqa: PLR0913 - what is asked, by what, where and when, of whom, and what is known
+    text: str,
+    ring: KeyRing,
+    element_id: str,
+    now: datetime,
+    *,
+    issuer: str = ISSUER,
+    known: SignedTexts | None = None,
 ) -> UploadTicket:
-    """Return the upload ticket; InvalidTicket says why it is not valid at this element."""
-    claims = _ticket(text, ring, _Expected(TICKET_TYPE, element_id, issuer, UPLOAD_LIFE_MAX, TICKET_BYTES_MAX), now)
+    """Return the upload ticket; InvalidTicket says why it is not valid at this element.
+
+    `known`: signatures that were verified before need not be again.
+    """
+    expected = _Expected(TICKET_TYPE, element_id, issuer, UPLOAD_LIFE_MAX, TICKET_BYTES_MAX)
+    claims = _ticket(text, ring, expected, now, known)
     ticket = _shaped(UploadTicket, claims)
     if ticket.use is not TicketUse.UPLOAD:
         raise InvalidTicket("This ticket is not for an upload.")
     return ticket
 
 
-def verify_download_ticket(
-    text: str, ring: KeyRing, element_id: str, now: datetime, *, issuer: str = ISSUER
+def verify_download_ticket(  # noqa: PLR0913 - what is asked, by what, where and when, of whom, and what is known
+    text: str,
+    ring: KeyRing,
+    element_id: str,
+    now: datetime,
+    *,
+    issuer: str = ISSUER,
+    known: SignedTexts | None = None,
 ) -> DownloadTicket:
-    """Return the download ticket; InvalidTicket says why it is not valid at this element."""
-    claims = _ticket(text, ring, _Expected(TICKET_TYPE, element_id, issuer, DOWNLOAD_LIFE_MAX, TICKET_BYTES_MAX), now)
+    """Return the download ticket; InvalidTicket says why it is not valid at this element.
+
+    `known`: signatures that were verified before need not be again.
+    """
+    expected = _Expected(TICKET_TYPE, element_id, issuer, DOWNLOAD_LIFE_MAX, TICKET_BYTES_MAX)
+    claims = _ticket(text, ring, expected, now, known)
     ticket = _shaped(DownloadTicket, claims)
     if ticket.use is not TicketUse.DOWNLOAD:
         raise InvalidTicket("This ticket is not for a download.")
     return ticket
 
 
-def _ticket(text: str, ring: KeyRing, expected: _Expected, now: datetime) -> dict[str, Any]:
+def _ticket(text: str, ring: KeyRing, expected: _Expected, now: datetime, known: SignedTexts | None) -> dict[str, Any]:
     try:
-        body = _verify(text, ring, expected, now)
+        body = _verify(text, ring, expected, now, known)
     except _RefusedError as refused:
         raise _explained(InvalidTicket, refused) from refused
     claims = body.get("ticket")
@@ -165,26 +201,36 @@ def _sign(key: SigningKey, type_: str, body: dict[str, Any]) -> str:
     return jws.sign(payload, private, headers={"typ": type_, "kid": key.kid}, algorithm=ALGORITHM)
 
 
-def _verify(text: str, ring: KeyRing, expected: _Expected, now: datetime) -> dict[str, Any]:
+def _verify(
+    text: str, ring: KeyRing, expected: _Expected, now: datetime, known: SignedTexts | None = None
+) -> Mapping[str, Any]:
     """Return the claims of a token that is believed; _RefusedError otherwise."""
-    header, claims = _parsed(text, expected.bytes_max)
+    if len(text) > expected.bytes_max:
+        msg = f"it is longer than {expected.bytes_max} bytes"
+        raise _RefusedError(msg)
+    before = None if known is None else known.get(text)
+    header, claims = _parsed(text) if before is None else (before.header, before.claims)
     if set(header) != HEADER_NAMES or header["alg"] != ALGORITHM or header["typ"] != expected.type_:
         raise _RefusedError("it is of another kind")
     key = ring.find(header["kid"]) if isinstance(header["kid"], str) else None
     if key is None:
         raise _RefusedError("its key is not known")
     _check_claims(claims, expected, now, key.active_from)
+    if before is None or before.key != key:
+        _check_signature(text, key)
+        if known is not None:
+            known.keep(text, Signed(header, claims, key))
+    return claims
+
+
+def _check_signature(text: str, key: VerifyingKey) -> None:
     try:
         jws.verify(text, CryptographyRSAKey(key.public, ALGORITHM), [ALGORITHM])
     except JOSEError as error:
         raise _RefusedError("its signature is wrong") from error
-    return claims
 
 
-def _parsed(text: str, bytes_max: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    if len(text) > bytes_max:
-        msg = f"it is longer than {bytes_max} bytes"
-        raise _RefusedError(msg)
+def _parsed(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     parts = text.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 section 3.1: header, payload, signature
         raise _RefusedError("it does not have three parts")
@@ -227,7 +273,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(msg)
 
 
-def _check_claims(claims: dict[str, Any], expected: _Expected, now: datetime, active_from: datetime) -> None:
+def _check_claims(claims: Mapping[str, Any], expected: _Expected, now: datetime, active_from: datetime) -> None:
     issued, expires = _integer(claims, "iat"), _integer(claims, "exp")
     begins = _integer(claims, "nbf") if "nbf" in claims else issued
     moment = now.timestamp()
@@ -245,7 +291,7 @@ def _check_claims(claims: dict[str, Any], expected: _Expected, now: datetime, ac
         raise _RefusedError("it has expired")
 
 
-def _integer(claims: dict[str, Any], name: str) -> int:
+def _integer(claims: Mapping[str, Any], name: str) -> int:
     value = claims.get(name)
     if type(value) is not int or not 0 <= value < INTEGER_MAX:
         msg = f"its {name} is not a whole number"
