@@ -3,7 +3,7 @@
 import asyncio
 import errno
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -51,6 +51,55 @@ class _Look:
     answer: asyncio.Future[Any]
 
 
+class Looks:
+    """Short questions of many callers, asked together in few threads: most take less time than a change of threads.
+
+    `call` runs a batch in a thread, with a deadline. `at_once`: how many batches are in threads at most; `together`:
+    how many questions one of them has at most, and so how many a slow disk lets wait for one another.
+    """
+
+    def __init__(self, call: Callable[..., Awaitable[Any]], *, at_once: int, together: int) -> None:
+        self._call = call
+        self._at_once = at_once
+        self._together = together
+        self._waiting: deque[_Look] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._starting: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Callable[[], Result]) -> Result:
+        """Return the answer to a question; what it raised, or what the call of its batch did."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Look(question, answer))
+        self._start()
+        return await answer
+
+    def _start(self) -> None:
+        """Have somebody ask what waits, unless who was started for it before has not begun yet."""
+        if self._waiting and self._starting is None and len(self._running) < self._at_once:
+            self._starting = running = asyncio.create_task(self._run(), name="looks")
+            self._running.add(running)
+            running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        self._running.discard(running)
+        if self._starting is running:
+            self._starting = None
+        self._start()
+
+    async def _run(self) -> None:
+        self._starting = None
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._together))]
+            self._start()
+            outcomes: Sequence[object] = [Stopping()] * len(batch)
+            try:
+                outcomes = await self._call(_asked, batch)
+            except ArtStoreError as error:
+                outcomes = [error] * len(batch)
+            finally:
+                _answer(batch, outcomes)
+
+
 class DiskGate:
     """Runs blocking disk calls in threads. After the first failed one nothing passes any more.
 
@@ -62,8 +111,7 @@ class DiskGate:
         self._seconds = seconds
         self._failure: DiskFailed | None = None
         self._failed = asyncio.Event()
-        self._looks: deque[_Look] = deque()
-        self._looking: asyncio.Task[None] | None = None
+        self._looks = Looks(self.call, at_once=1, together=LOOKS_AT_ONCE)
 
     async def call(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -79,27 +127,11 @@ class DiskGate:
     ) -> Result:
         """Run a short `question`; errors as in `call`.
 
-        The questions of many callers are asked in one thread, in order, one behind another: a change of threads costs
-        more than most of them.
+        The questions of many callers are asked in one thread, in order, one behind another.
         """
         self.require_working()
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._looks.append(_Look(partial(question, *args, **kwargs), answer))
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="looks")
         with self._translated():
-            return await answer
-
-    async def _look(self) -> None:
-        while self._looks:
-            batch = [self._looks.popleft() for _ in range(min(len(self._looks), LOOKS_AT_ONCE))]
-            outcomes: Sequence[object] = [Stopping()] * len(batch)
-            try:
-                outcomes = await self.call(_asked, batch)
-            except ArtStoreError as error:
-                outcomes = [error] * len(batch)
-            finally:
-                _answer(batch, outcomes)
+            return await self._looks.ask(partial(question, *args, **kwargs))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -6,11 +6,13 @@ import itertools
 import os
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from schemas.errors import ArtStoreError, Busy, DiskFailed, InsufficientStorage
-from storage_agent.gate import LOOKS_AT_ONCE, DiskGate
+from storage_agent.gate import LOOKS_AT_ONCE, DiskGate, Looks
 
 
 def failing(error: int) -> None:
@@ -91,3 +93,42 @@ async def test_a_question_that_the_disk_does_not_answer_has_failed_for_all_who_w
     asked = (gate.look(time.sleep, 0.3), gate.look(pow, 2, 2))
     assert {type(outcome) for outcome in await asyncio.gather(*asked, return_exceptions=True)} == {DiskFailed}
     assert gate.failure() is not None
+
+
+async def test_one_question_that_hangs_keeps_those_waiting_that_were_asked_with_it_and_no_others() -> None:
+    gone_on = threading.Event()
+    looks = Looks(asyncio.to_thread, at_once=2, together=1)
+    hanging = asyncio.create_task(looks.ask(gone_on.wait))
+    async with asyncio.timeout(10):
+        await asyncio.sleep(0)
+        assert await asyncio.gather(*(looks.ask(partial(pow, n, 2)) for n in range(9))) == [n * n for n in range(9)]
+    assert not hanging.done()
+    gone_on.set()
+    assert await hanging
+
+
+async def test_never_more_batches_are_in_threads_than_there_may_be() -> None:
+    inside, most = 0, 0
+
+    async def counted(work: Callable[..., object], *args: object) -> object:
+        nonlocal inside, most
+        inside, most = inside + 1, max(most, inside + 1)
+        try:
+            return await asyncio.to_thread(work, *args)
+        finally:
+            inside -= 1
+
+    looks = Looks(counted, at_once=3, together=2)
+    assert await asyncio.gather(*(looks.ask(partial(pow, n, 2)) for n in range(50))) == [n * n for n in range(50)]
+    assert most <= 3
+
+
+async def test_questions_go_on_being_asked_when_nobody_waits_for_the_first_any_more() -> None:
+    looks = Looks(asyncio.to_thread, at_once=1, together=4)
+    given_up = asyncio.create_task(looks.ask(partial(pow, 2, 2)))
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks():
+        if task is given_up or task.get_name() == "looks":
+            task.cancel()
+    async with asyncio.timeout(10):
+        assert await looks.ask(partial(pow, 3, 2)) == 9
