@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,8 +166,13 @@ def glance(disk: Disk, root: Path, key: Key) -> Fault | None:
     return body if isinstance(body, Fault) else None
 
 
-def read_attributes(disk: Disk, root: Path, key: Key) -> Read | Fault:
-    """Return a version's attributes when seal, name and place are right; Malformed for what no version can be."""
+def read_attributes(
+    disk: Disk, root: Path, key: Key, parse: Callable[[bytes], Attributes] = Attributes.from_sealed
+) -> Read | Fault:
+    """Return a version's attributes when seal, name and place are right; Malformed for what no version can be.
+
+    `parse` raises SealBroken unless seal and form are right.
+    """
     directory, name = directory_of(key[0]), attr_name(*key)
     path = root / directory / name
     try:
@@ -182,7 +187,7 @@ def read_attributes(disk: Disk, root: Path, key: Key) -> Read | Fault:
     if data is None:
         return _attr_fault(key, path, DamageReason.MISSING, "are missing")
     try:
-        attributes = Attributes.from_sealed(data)
+        attributes = parse(data)
     except SealBroken as error:
         return _attr_fault(key, path, DamageReason.SEAL, f"are damaged: {error.detail}")
     content = attributes.content

@@ -3,20 +3,25 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from schemas.errors import Busy, DiskFailed
 from storage_agent.files import FILE_MODE, FOLDER_MODE, Disk, LocalDisk, open_file
-from storage_agent.gate import BROKEN, EXHAUSTED
+from storage_agent.gate import BROKEN, EXHAUSTED, Looks
 from storage_agent.layout import Folders, directory_of
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 DISK_SECONDS = 30.0
+# A drive with a head seeks for ten milliseconds: so many questions wait for one another, so many are asked at once.
+LOOKS_TOGETHER = 8
+LOOKING_AT_ONCE = 4
 # Hour, day, month, year, and `derived/` itself.
 FOLDERS_DEEP = 5
 
@@ -34,9 +39,29 @@ async def on_disk(work: Callable[Arguments, Result], *args: Arguments.args, **kw
 
     DiskFailed when it takes longer or the disk is broken, Busy without free handles; any other OSError as it is.
     """
-    try:
+    with _in_the_tree():
         async with asyncio.timeout(DISK_SECONDS):
             return await asyncio.to_thread(work, *args, **kwargs)
+
+
+class DiskLooks:
+    """`on_disk` for short questions: those of many callers share few changes of threads."""
+
+    def __init__(self) -> None:
+        self._looks = Looks(on_disk, at_once=LOOKING_AT_ONCE, together=LOOKS_TOGETHER)
+
+    async def ask(
+        self, question: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Return the answer to a question that blocks; errors as in `on_disk`."""
+        with _in_the_tree():
+            return await self._looks.ask(partial(question, *args, **kwargs))
+
+
+@contextmanager
+def _in_the_tree() -> Iterator[None]:
+    try:
+        yield
     except TimeoutError as error:
         msg = f"The disk did not answer for {DISK_SECONDS:g} seconds."
         raise DiskFailed(msg) from error

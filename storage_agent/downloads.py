@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -17,15 +17,17 @@ from infra.runtime.problems import problem_response
 from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable, SealBroken
 from storage_agent.access import Access, wanted_version
 from storage_agent.conditions import Outcome, Validators, asking_fields, judged
-from storage_agent.derived import on_disk, text_path
+from storage_agent.derived import DiskLooks, on_disk, text_path
 from storage_agent.digests import digest_value, etag_of, wants_sha256
 from storage_agent.disposition import attachment
 from storage_agent.documents import Documents
 from storage_agent.giving import (
     CHECKED_BYTES,
+    CheckedReader,
     FileReader,
     Reader,
     Stretch,
+    checked,
     checked_body,
     checked_pieces,
     pieces,
@@ -40,6 +42,8 @@ Going = AsyncIterator[bytes | Stretch]
 
 # The bytes of a version never change; who may see them can, so that nobody keeps them for others.
 UNCHANGING = "private, max-age=86400, immutable"
+# With one of these the answer may do without the body, which is then read only when it is needed.
+CONDITIONS = {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
 HARMLESS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -56,6 +60,7 @@ class Downloads:
     access: Access
     root: Path
     metrics: Metrics
+    _looks: DiskLooks = field(default_factory=DiskLooks)
 
     async def content(self, request: Request) -> Response:
         """Answer 200, 206, 304 or 416 with the document's bytes; ModeForbids where the mode gives attributes only.
@@ -67,7 +72,7 @@ class Downloads:
         require(self.documents.identity.mode, Verb.READ)
         document_id, version = wanted_version(request)
         with self._damage_noted(document_id, version):
-            found, reader = await self._opened(document_id, version)
+            found, reader = await self._looks.ask(self._opened, document_id, version, _wants_bytes(request))
             answer: Response | None = None
             try:
                 answer = await self._content(request, found, reader)
@@ -82,7 +87,7 @@ class Downloads:
         require(self.documents.identity.mode, Verb.READ_ATTRIBUTES)
         document_id, version = wanted_version(request)
         with self._damage_noted(document_id, version):
-            found = await self._found(document_id, version)
+            found = await self._looks.ask(self._find, document_id, version)
         sha256 = hashlib.sha256(found.attr).hexdigest()
         headers = {
             **HARMLESS,
@@ -129,20 +134,29 @@ class Downloads:
         body, sha256 = await self._body(found, reader, answer)
         if sha256 is not None and wants_sha256(fields.get("want-content-digest")):
             headers["Content-Digest"] = digest_value(sha256)
+        if isinstance(body, bytes):
+            return Whole(body, answer.status, headers, self._count)
         return Pieces(body, answer.status, headers, self._held(found, reader), self._count)
 
-    async def _body(self, found: StoredDocument, reader: Reader, sending: Sending) -> tuple[Going, str | None]:
+    async def _body(self, found: StoredDocument, reader: Reader, sending: Sending) -> tuple[bytes | Going, str | None]:
         """Return what is to be sent, checked as far as its size allows, and its SHA-256 where that is known by now."""
         content = found.attributes.content
         whole = sending.layout == (Span(0, content.size - 1),)
         if content.size <= CHECKED_BYTES:
-            body = await checked_body(reader, content.size, content.sha256)
-            return (_one(body), content.sha256) if whole else await _digested(assembled(sending.layout, body))
+            body = await self._small_body(found, reader)
+            return (body, content.sha256) if whole else _digested(assembled(sending.layout, body))
         if whole:
             return checked_pieces(reader, content.size, content.sha256), content.sha256
         # A part tells nothing about the whole, which the scrub reads in its turn.
         going = laid_out(reader, sending.layout)
-        return (going, None) if sending.length > CHECKED_BYTES else await _digested(await _read(going))
+        return (going, None) if sending.length > CHECKED_BYTES else _digested(await _read(going))
+
+    @staticmethod
+    async def _small_body(found: StoredDocument, reader: Reader) -> bytes:
+        content = found.attributes.content
+        if isinstance(reader, CheckedReader):
+            return reader.data
+        return await checked_body(reader, content.size, content.sha256)
 
     @contextmanager
     def _held(self, found: StoredDocument, reader: Reader) -> Iterator[None]:
@@ -164,25 +178,44 @@ class Downloads:
     def _count(self, sent: int) -> None:
         self.metrics.download_bytes.inc(sent)
 
-    async def _found(self, document_id: str, version: int) -> StoredDocument:
-        found = await on_disk(self.documents.find, document_id, version)
+    def _find(self, document_id: str, version: int) -> StoredDocument:
+        found = self.documents.find(document_id, version)
         if found is None:
             raise NotFound("This element does not hold that version of that document.")
         return found
 
-    async def _opened(self, document_id: str, version: int) -> tuple[StoredDocument, Reader]:
-        """Find and open; a body that is moved into place in between is found again where it lies then."""
+    def _opened(self, document_id: str, version: int, bytes_wanted: bool) -> tuple[StoredDocument, Reader]:  # noqa: FBT001
+        """Find and open, and read a small body whole when its bytes are wanted. Blocks.
+
+        A body that is moved into place in between is found again where it lies then.
+        """
         for _ in range(2):
-            found = await self._found(document_id, version)
+            found = self._find(document_id, version)
             try:
-                file = await on_disk(found.open)
+                reader = found.open()
             except FileNotFoundError:
                 continue
-            if file.size == found.attributes.content.size:
-                return found, file
-            file.close()
-            break
+            content = found.attributes.content
+            if reader.size != content.size:
+                reader.close()
+                break
+            if bytes_wanted and content.size <= CHECKED_BYTES:
+                return found, checked(reader, content.size, content.sha256)
+            return found, reader
         raise BodyDamaged
+
+
+class Whole(Response):
+    """A small body, or a part of it, that was checked before: sent in one piece."""
+
+    def __init__(self, body: bytes, status: int, headers: dict[str, str], count: Callable[[int], None]) -> None:
+        super().__init__(body, status, headers)
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await super().__call__(scope, receive, send)
+        self._count(len(self.body))
 
 
 class Pieces(StreamingResponse):
@@ -258,12 +291,13 @@ async def _read(going: Going) -> bytes:
     return b"".join(read)
 
 
-async def _one(piece: bytes) -> AsyncIterator[bytes]:
-    yield piece
+def _wants_bytes(request: Request) -> bool:
+    """Tell whether a request is answered with bytes as far as it alone can tell."""
+    return request.method == "GET" and CONDITIONS.isdisjoint(request.headers.keys())
 
 
-async def _digested(content: bytes) -> tuple[AsyncIterator[bytes], str]:
-    return _one(content), await on_disk(lambda: hashlib.sha256(content).hexdigest())
+def _digested(content: bytes) -> tuple[bytes, str]:
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def _representation(found: StoredDocument) -> Representation:

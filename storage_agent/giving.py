@@ -77,6 +77,22 @@ class CarriedReader:
         """Nothing is held."""
 
 
+class CheckedReader(CarriedReader):
+    """A small body that was read whole, and is what it should be."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+
+def checked(reader: Reader, size: int, sha256: str) -> CheckedReader:
+    """Read a whole body and close what it came from; BodyDamaged unless it has this size and hex SHA-256. Blocks."""
+    try:
+        return CheckedReader(_checked(reader, size, sha256))
+    finally:
+        reader.close()
+
+
 async def checked_body(reader: Reader, size: int, sha256: str) -> bytes:
     """Return a whole body; BodyDamaged unless it has this size and hex SHA-256."""
     return await on_disk(_checked, reader, size, sha256)

@@ -1,6 +1,7 @@
 """The planted bugs: one wrong line each, what it would cost, and the tests that notice."""
 
 from tests.planted.disk_bugs import DISK_BUGS
+from tests.planted.download_bugs import DOWNLOAD_BUGS
 from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
 from tests.planted.readable_bugs import READABLE_BUGS
@@ -21,6 +22,7 @@ GUARD = "tests/unit/stream_processors/test_guard.py"
 
 BUGS = (
     *DISK_BUGS,
+    *DOWNLOAD_BUGS,
     *LOG_BUGS,
     *ROT_BUGS,
     *READABLE_BUGS,

@@ -37,7 +37,7 @@ async def test_a_browser_is_told_in_a_problem_what_it_may_not(plane: Plane) -> N
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert int(answer.headers["Content-Length"]) == len(answer.content)
-    assert "DELETE" not in answer.headers["Access-Control-Allow-Methods"]
+    assert "TRACE" not in answer.headers["Access-Control-Allow-Methods"]
 
 
 async def test_a_page_may_read_the_bytes_and_their_digest(plane: Plane) -> None:

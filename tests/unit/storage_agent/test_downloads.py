@@ -1,6 +1,9 @@
 """GET and HEAD: the right bytes, the right headers, and nothing to who may not see it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,10 @@ from schemas.attributes import Attributes
 from schemas.elements import Mode
 from storage_agent.derived import text_path
 from storage_agent.digests import digest_value
+from storage_agent.documents import Documents
 from storage_agent.element import set_mode
 from storage_agent.giving import CHECKED_BYTES, READ_BYTES
+from storage_agent.holdings import StoredDocument
 from tests.agents import SECRET, Plane, a_plane, path_of, sha256, some_bytes
 
 DATA = some_bytes(600_000)
@@ -202,3 +207,46 @@ async def test_every_error_is_a_problem(plane: Plane, method: str, path: str, st
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=3-5"}], ids=["whole", "part"])
+async def test_a_small_document_costs_one_change_of_threads(
+    plane: Plane, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    changes = list[object]()
+
+    async def noted(work: Callable[..., object], *args: object) -> object:
+        changes.append(work)
+        return work(*args)
+
+    monkeypatch.setattr("asyncio.to_thread", noted)
+    answer = await plane.get(ticket, headers)
+    assert answer.content == (b"345" if headers else b"0123456789")
+    assert len(changes) == 1
+
+
+async def test_the_loop_turns_while_a_drive_takes_its_time(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    find, turned = Documents.find, threading.Event()
+
+    def slow(self: Documents, document_id: str, version: int) -> StoredDocument | None:
+        assert turned.wait(5), "the loop waits for the drive"
+        return find(self, document_id, version)
+
+    monkeypatch.setattr(Documents, "find", slow)
+    asyncio.get_running_loop().call_later(0.02, turned.set)
+    assert (await plane.get(ticket)).content == b"0123456789"
+
+
+async def test_attributes_that_change_on_the_drive_are_not_what_they_were(plane: Plane) -> None:
+    ticket, other = await plane.stored(b"0123456789", "a.txt"), await plane.stored(b"another", "a.txt")
+    for each in (ticket, other, ticket):
+        told = Attributes.from_sealed((await plane.get(each, what="attributes")).content)
+        assert told.document_id == each.document_id
+        assert (await plane.get(each)).headers["ETag"] == f'"sha256:{told.content.sha256}"'
+    attr = next(plane.root.rglob(f"{ticket.document_id}.v1.attr.json"))
+    before, kept = attr.read_bytes(), attr.stat()
+    attr.write_bytes(before.replace(b"a.txt", b"b.txt"))
+    os.utime(attr, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert (await plane.get(ticket)).json()["code"] == "seal_broken"
