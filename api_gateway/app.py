@@ -34,7 +34,7 @@ from infra.runtime.lifecycle import Process, Task
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import install_problem_handlers
 from infra.runtime.redis import open_redis
-from infra.runtime.security import ACCESS_LIFE_MAX, UPLOAD_LIFE_MAX
+from infra.runtime.security import ACCESS_LIFE_MAX, LINK_LIFE_MAX, UPLOAD_LIFE_MAX
 from infra.runtime.settings import Settings
 from infra.runtime.telemetry import setup_telemetry
 from producers.publisher import Publisher, open_publisher
@@ -166,6 +166,7 @@ def _parts(ground: _Ground, keys: Keys, begun: asyncio.Event) -> Parts:
         ),
         accounts=AccountDesk(ground.publisher, passwords, ground.installation, clock),
         issuer=settings.security.issuer,
+        link_life_max=timedelta(seconds=settings.gateway.link_seconds_max),
         upload_deadline=timedelta(seconds=settings.gateway.upload_deadline_seconds),
         upload_deadline_max=timedelta(seconds=settings.gateway.upload_deadline_seconds_max),
     )
@@ -192,6 +193,7 @@ def _refuse_lives_beyond_caps(settings: Settings) -> None:
     """Refuse settings that would make this gateway sign what no verifier believes."""
     for name, seconds, cap in (
         ("ACCESS_TOKEN_SECONDS", settings.gateway.access_token_seconds, ACCESS_LIFE_MAX),
+        ("LINK_SECONDS_MAX", settings.gateway.link_seconds_max, LINK_LIFE_MAX),
         ("UPLOAD_DEADLINE_SECONDS_MAX", settings.gateway.upload_deadline_seconds_max, UPLOAD_LIFE_MAX),
     ):
         if seconds > cap.total_seconds():

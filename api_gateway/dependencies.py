@@ -36,6 +36,7 @@ class Parts:
     sessions: Sessions
     accounts: AccountDesk
     issuer: str
+    link_life_max: timedelta
     upload_deadline: timedelta
     upload_deadline_max: timedelta
 

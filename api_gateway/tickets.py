@@ -9,7 +9,7 @@ from schemas.api.uploads import UploadAnswer
 from schemas.errors import FieldError, TooLarge
 from schemas.identifiers import DocumentId, ElementId, SagaId, TicketId, new_id
 from schemas.requests import UploadRequested
-from schemas.ticket import DownloadTicket, UploadTicket
+from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 
 DOWNLOAD_FOR = timedelta(seconds=60)
 
@@ -62,14 +62,38 @@ def download_url(  # noqa: PLR0913, PLR0917 - key, thing, place, person, time an
     key: SigningKey, document: Document, element: Element, part: str, subject: str, now: datetime, issuer: str
 ) -> str:
     """Return the agent's address of `part` (content or attributes) with a ticket of 60 seconds in it."""
-    ticket = DownloadTicket(
+    ticket = _download_ticket(TicketUse.DOWNLOAD, document, element, subject, now)
+    return _signed_url(key, ticket, element, part, now, now + DOWNLOAD_FOR, issuer)
+
+
+def link_url(  # noqa: PLR0913, PLR0917 - as above, and an end
+    key: SigningKey, document: Document, element: Element, subject: str, now: datetime, until: datetime, issuer: str
+) -> str:
+    """Return the agent's address of the content, which opens for whoever has it until then.
+
+    No longer than agents believe in the key that signed it: without that key it opens nothing.
+    """
+    ticket = _download_ticket(TicketUse.LINK, document, element, subject, now)
+    return _signed_url(key, ticket, element, "content", now, until, issuer)
+
+
+def _download_ticket(
+    use: TicketUse, document: Document, element: Element, subject: str, now: datetime
+) -> DownloadTicket:
+    return DownloadTicket(
+        use=use,
         ticket_id=TicketId(new_id(now)),
         document_id=DocumentId(document.body.document_id),
         document_version=document.body.version,
         element_id=ElementId(element.element_id),
         subject=subject,
     )
-    text = sign_ticket(key, ticket, now, now + DOWNLOAD_FOR, issuer=issuer)
+
+
+def _signed_url(  # noqa: PLR0913, PLR0917 - as above
+    key: SigningKey, ticket: DownloadTicket, element: Element, part: str, now: datetime, until: datetime, issuer: str
+) -> str:
+    text = sign_ticket(key, ticket, now, until, issuer=issuer)
     return f"{element.url}{_path(ticket.document_id, ticket.document_version)}/{part}?ticket={text}"
 
 

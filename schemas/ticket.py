@@ -15,6 +15,7 @@ class TicketUse(StrEnum):
 
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    LINK = "link"
 
 
 class UploadTicket(BaseModel):
@@ -43,7 +44,10 @@ class UploadTicket(BaseModel):
 
 
 class DownloadTicket(BaseModel):
-    """Claims of a download ticket: one version of one document, for a short while."""
+    """Claims of a download ticket: one version of one document, for a short while.
+
+    One for the use `link` is for whoever has it, lives longer, and opens the content alone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -12,7 +12,7 @@ from infra.runtime.installation import same_secret
 from infra.runtime.keys import KeyRing
 from infra.runtime.security import SignedTexts, verify_download_ticket, verify_upload_ticket
 from schemas.errors import InvalidTicket, NotFound, PermissionDenied, Unauthenticated
-from schemas.ticket import DownloadTicket, UploadTicket
+from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 
 Ticket = TypeVar("Ticket", UploadTicket, DownloadTicket)
 
@@ -38,10 +38,17 @@ class Access:
         return _matched(request, verify(_bearer(request), self.ring(), self.element_id, self.clock.now()))
 
     def download(self, request: Request) -> DownloadTicket:
-        """Return the download ticket, from the query or the header; errors as in `upload`."""
+        """Return the download ticket, or a link's, from the query or the header; errors as in `upload`."""
         text = request.query_params.get("ticket") or _bearer(request)
         verify = partial(verify_download_ticket, issuer=self.issuer, known=self.known)
         return _matched(request, verify(text, self.ring(), self.element_id, self.clock.now()))
+
+    def download_by_name(self, request: Request) -> DownloadTicket:
+        """Return the download ticket of somebody who has signed in; PermissionDenied for a link, errors as before."""
+        ticket = self.download(request)
+        if ticket.use is TicketUse.LINK:
+            raise PermissionDenied("A link opens the document itself, and nothing that is said about it.")
+        return ticket
 
     def require_program(self, request: Request) -> None:
         """Raise Unauthenticated unless another program of this installation asks."""

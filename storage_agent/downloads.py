@@ -83,7 +83,7 @@ class Downloads:
 
     async def attributes(self, request: Request) -> Response:
         """Answer the sealed `attr.json`, byte for byte; every mode allows it."""
-        self.access.download(request)
+        self.access.download_by_name(request)
         require(self.documents.identity.mode, Verb.READ_ATTRIBUTES)
         document_id, version = wanted_version(request)
         with self._damage_noted(document_id, version):

@@ -24,7 +24,7 @@ from producers.publisher import MemoryPublisher
 from schemas.commands import AbandonUpload, ElementCommand, ExtractText
 from schemas.envelope import Meta, Position, Received
 from schemas.identifiers import DocumentId, TicketId, new_id
-from schemas.ticket import DownloadTicket, UploadTicket
+from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 from schemas.topics import ELEMENT_COMMAND
 from storage_agent.acceptance import Acceptance
 from storage_agent.access import Access
@@ -123,15 +123,18 @@ class Plane:
         path = path_of(ticket, what)
         return await self.client.request(method, path, params=params, headers=dict(headers or {}))
 
-    def download_ticket(self, ticket: UploadTicket) -> str:
+    def download_ticket(
+        self, ticket: UploadTicket, use: TicketUse = TicketUse.DOWNLOAD, life: timedelta = timedelta(minutes=1)
+    ) -> str:
         download = DownloadTicket(
+            use=use,
             ticket_id=TicketId(new_id(self.clock.now())),
             document_id=ticket.document_id,
             document_version=ticket.document_version,
             element_id=ticket.element_id,
             subject="reader",
         )
-        return sign_ticket(a_key(), download, self.clock.now(), self.clock.now() + timedelta(minutes=1))
+        return sign_ticket(a_key(), download, self.clock.now(), self.clock.now() + life)
 
     async def leftovers(self) -> list[str]:
         """Return the files of documents and of staging, relative to the root, once what is on its way has arrived."""
@@ -147,11 +150,12 @@ async def a_plane(
     mode: Literal["edit", "rw", "ro", "ar"] = "edit",
     settings: AgentSettings = SETTINGS,
     disk: Disk | None = None,
+    ring: Callable[[], KeyRing] | None = None,
 ) -> AsyncIterator[Plane]:
-    """Open an element in `root` behind its application."""
+    """Open an element in `root` behind its application, which believes the test's key unless given a ring."""
     clock, metrics = ManualClock(NOW), Metrics()
     async with open_documents(root, settings.model_copy(update={"mode": mode}), clock, disk) as documents:
-        access = Access(a_ring, documents.identity.element_id, clock, ISSUER, SECRET)
+        access = Access(ring or a_ring, documents.identity.element_id, clock, ISSUER, SECRET)
         acceptance = Acceptance(documents, POLICY, clock, metrics)
         texts = Texts(documents, root, clock, metrics)
         app = agent_app(

@@ -1,6 +1,7 @@
 """Documents: the list, one of them, and the way to its bytes and attributes at the agent."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
@@ -9,11 +10,11 @@ from fastapi.responses import RedirectResponse
 
 from api_gateway.dependencies import PAGE_LIMIT, Cursor, Given, Limit, Parts, Reader
 from api_gateway.discovery import find
-from api_gateway.ports import Document
-from api_gateway.tickets import download_url
+from api_gateway.ports import Document, Element
+from api_gateway.tickets import download_url, link_url
 from schemas.api.body import Page
-from schemas.api.documents import DocumentBody
-from schemas.errors import AgentUnavailable, NotFound
+from schemas.api.documents import DocumentBody, LinkAnswer, LinkBody
+from schemas.errors import AgentUnavailable, FieldError, InvalidRequest, NotFound
 
 router = APIRouter(prefix="/api/v1/documents", tags=["documents"])
 
@@ -54,6 +55,24 @@ async def locate_attributes(document_id: str, who: Reader, parts: Given) -> Resp
     return await _redirect(parts, document_id, "attributes", who.subject)
 
 
+@router.post("/{document_id}/links", status_code=201)
+async def make_link(document_id: str, body: LinkBody, who: Reader, parts: Given, response: Response) -> LinkAnswer:
+    """Make a link to the newest version's content that opens without signing in, in any browser, until it expires."""
+    life = timedelta(seconds=body.seconds)
+    if life > parts.link_life_max:
+        most = f"must be at most {parts.link_life_max.total_seconds():g} in this installation"
+        raise InvalidRequest(errors=(FieldError("/seconds", most),))
+    document, element, now = await _located(parts, document_id)
+    key, until = parts.keys.signing_key(now), now + life
+    response.headers["Cache-Control"] = "no-store"
+    return LinkAnswer(
+        document_id=document.body.document_id,
+        version=document.body.version,
+        url=link_url(key, document, element, who.subject, now, until, parts.issuer),
+        expires_at=until,
+    )
+
+
 def etag_of(document: Document) -> str:
     """Return the strong entity tag: the seal, and beside it what it does not cover: the element's mode, and damage."""
     found_at = document.body.integrity.found_at
@@ -74,11 +93,17 @@ async def _found(parts: Parts, document_id: str) -> Document:
     return document
 
 
-async def _redirect(parts: Parts, document_id: str, part: str, subject: str) -> Response:
+async def _located(parts: Parts, document_id: str) -> tuple[Document, Element, datetime]:
+    """Return a document, the element that holds it, whose agent is there, and the moment of that."""
     document = await _found(parts, document_id)
     now = parts.clock.now()
     found = await find(parts.discovery, parts.views, document.body.element_id, now)
     if found is None or not found.is_there:
         raise AgentUnavailable
-    url = download_url(parts.keys.signing_key(now), document, found.element, part, subject, now, parts.issuer)
+    return document, found.element, now
+
+
+async def _redirect(parts: Parts, document_id: str, part: str, subject: str) -> Response:
+    document, element, now = await _located(parts, document_id)
+    url = download_url(parts.keys.signing_key(now), document, element, part, subject, now, parts.issuer)
     return Response(status_code=307, headers={"Location": url, "Cache-Control": "no-store"})

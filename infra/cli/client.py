@@ -20,7 +20,7 @@ from infra.runtime.settings_sections import RESUMABLE_ABOVE_BYTES
 from schemas.api.accounts import AccountAnswer, AccountBody
 from schemas.api.auth import TokenBody
 from schemas.api.body import Page
-from schemas.api.documents import DocumentBody, HitBody
+from schemas.api.documents import DocumentBody, HitBody, LinkAnswer, LinkBody
 from schemas.api.events import EventBody
 from schemas.api.fixity import DamageBody
 from schemas.api.operations import OperationBody
@@ -145,6 +145,11 @@ class ArchiveClient:
         """Events of the log, decoded, in the order in which they occurred."""
         asked = {"document_id": document_id, "correlation_id": correlation_id}
         return self._pages(EventBody, "/api/v1/events", {name: value for name, value in asked.items() if value})
+
+    def link(self, document_id: str, seconds: int) -> LinkAnswer:
+        """Return a link that opens the document's content for whoever has it. NotFound."""
+        body = LinkBody(seconds=seconds).model_dump(mode="json")
+        return parsed(LinkAnswer, self._ask("POST", f"/api/v1/documents/{_part(document_id)}/links", json=body))
 
     def attributes(self, document_id: str) -> bytes:
         """Return the sealed `attr.json`, byte for byte."""

@@ -100,6 +100,22 @@ def _register_one(app: typer.Typer, find_place: FindPlace) -> None:
             terminal.table([(f"{name:<15}", value) for name, value in _facts(document)])
 
     @app.command(rich_help_panel=terminal.DOCUMENTS_PANEL)
+    def link(
+        document_id: DocumentArgument,
+        hours: Annotated[float, typer.Option("--hours", min=1 / 3600, max=168, help="For how long it opens.")] = 1.0,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Print a link that opens a document in any browser, without signing in, until it expires."""
+        with archive(find_place, as_json=as_json) as (_, client):
+            answer = client.link(document_id, round(hours * 3600))
+        if as_json:
+            terminal.show_json(terminal.plain(answer))
+            return
+        typer.echo(answer.url)
+        terminal.tell(f"Opens until {_moment(answer.expires_at)} UTC, for whoever has it.")
+
+    @app.command(rich_help_panel=terminal.DOCUMENTS_PANEL)
     def events(
         document: Annotated[str, typer.Option("--document", metavar="ID", help="Document id.")],
         *,

@@ -8,7 +8,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -35,6 +35,12 @@ LEEWAY_SECONDS = 60
 ACCESS_LIFE_MAX = timedelta(hours=1)
 UPLOAD_LIFE_MAX = timedelta(hours=48)
 DOWNLOAD_LIFE_MAX = timedelta(minutes=5)
+LINK_LIFE_MAX = timedelta(days=7)
+TICKET_LIVES: Mapping[str, timedelta] = {
+    TicketUse.UPLOAD: UPLOAD_LIFE_MAX,
+    TicketUse.DOWNLOAD: DOWNLOAD_LIFE_MAX,
+    TicketUse.LINK: LINK_LIFE_MAX,
+}
 ROUNDING_SECONDS = 2  # begin and end are whole seconds: down and up
 
 HEADER_NAMES = {"alg", "typ", "kid"}
@@ -63,7 +69,7 @@ class _Expected:
     type_: str
     audience: str
     issuer: str
-    life_max: timedelta
+    life_max: Callable[[Mapping[str, Any]], timedelta]
     bytes_max: int
 
 
@@ -103,7 +109,7 @@ def sign_token(
 
 def verify_token(text: str, ring: KeyRing, now: datetime, *, issuer: str = ISSUER) -> AccessClaims:
     """Return who carries this token; Unauthenticated says why it is not believed."""
-    expected = _Expected(ACCESS_TYPE, ACCESS_AUDIENCE, issuer, ACCESS_LIFE_MAX, TOKEN_BYTES_MAX)
+    expected = _Expected(ACCESS_TYPE, ACCESS_AUDIENCE, issuer, lambda _: ACCESS_LIFE_MAX, TOKEN_BYTES_MAX)
     try:
         body = _verify(text, ring, expected, now)
         return AccessClaims(subject=body["sub"], login=body["login"], full_name=body["name"], role=body["role"])
@@ -144,7 +150,7 @@ def verify_upload_ticket(  # noqa: PLR0913 - what is asked, by what, where and w
 
     `known`: signatures that were verified before need not be again.
     """
-    expected = _Expected(TICKET_TYPE, element_id, issuer, UPLOAD_LIFE_MAX, TICKET_BYTES_MAX)
+    expected = _Expected(TICKET_TYPE, element_id, issuer, _ticket_life_max, TICKET_BYTES_MAX)
     claims = _ticket(text, ring, expected, now, known)
     ticket = _shaped(UploadTicket, claims)
     if ticket.use is not TicketUse.UPLOAD:
@@ -161,14 +167,14 @@ def verify_download_ticket(  # noqa: PLR0913 - what is asked, by what, where and
     issuer: str = ISSUER,
     known: SignedTexts | None = None,
 ) -> DownloadTicket:
-    """Return the download ticket; InvalidTicket says why it is not valid at this element.
+    """Return the download ticket, or a link's; InvalidTicket says why it is not valid at this element.
 
     `known`: signatures that were verified before need not be again.
     """
-    expected = _Expected(TICKET_TYPE, element_id, issuer, DOWNLOAD_LIFE_MAX, TICKET_BYTES_MAX)
+    expected = _Expected(TICKET_TYPE, element_id, issuer, _ticket_life_max, TICKET_BYTES_MAX)
     claims = _ticket(text, ring, expected, now, known)
     ticket = _shaped(DownloadTicket, claims)
-    if ticket.use is not TicketUse.DOWNLOAD:
+    if ticket.use is TicketUse.UPLOAD:
         raise InvalidTicket("This ticket is not for a download.")
     return ticket
 
@@ -281,7 +287,7 @@ def _check_claims(claims: Mapping[str, Any], expected: _Expected, now: datetime,
         raise _RefusedError("another installation has issued it")
     if claims.get("aud") != expected.audience:
         raise _RefusedError("it is meant for another recipient")
-    if not 0 < expires - issued <= expected.life_max.total_seconds() + ROUNDING_SECONDS:
+    if not 0 < expires - issued <= expected.life_max(claims).total_seconds() + ROUNDING_SECONDS:
         raise _RefusedError("it lives too long")
     if max(issued, begins) > moment + LEEWAY_SECONDS:
         raise _RefusedError("it begins in the future")
@@ -289,6 +295,13 @@ def _check_claims(claims: Mapping[str, Any], expected: _Expected, now: datetime,
         raise _RefusedError("it is older than its key")
     if expires <= moment:
         raise _RefusedError("it has expired")
+
+
+def _ticket_life_max(claims: Mapping[str, Any]) -> timedelta:
+    """Return how long a ticket may live, by its use; the shortest time for what is no use."""
+    ticket = claims.get("ticket")
+    use = ticket.get("use") if isinstance(ticket, dict) else None
+    return TICKET_LIVES.get(use, DOWNLOAD_LIFE_MAX) if isinstance(use, str) else DOWNLOAD_LIFE_MAX
 
 
 def _integer(claims: Mapping[str, Any], name: str) -> int:

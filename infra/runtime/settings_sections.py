@@ -76,6 +76,9 @@ class GatewaySettings(Section):
     upload_deadline_seconds_max: Seconds = Field(
         172_800.0, description="Time after which an upload ends even while bytes still arrive, in seconds."
     )
+    link_seconds_max: int = Field(
+        604_800, gt=0, description="Longest life of a link that opens a document without signing in, in seconds."
+    )
     access_token_seconds: int = Field(900, gt=0, description="Life of an access token, in seconds.")
     stop_seconds: Seconds = Field(10.0, description="Budget of an orderly stop, in seconds.")
 

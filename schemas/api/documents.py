@@ -7,6 +7,9 @@ from pydantic import Field
 from schemas.api.body import Body
 from schemas.api.fixity import IntegrityBody
 
+LINK_SECONDS = 3600
+LINK_SECONDS_MAX = 7 * 24 * 3600
+
 
 class Person(Body):
     """A human who acted."""
@@ -44,6 +47,21 @@ class DocumentBody(Body):
     updated_at: datetime
     attr_seq: int
     integrity: IntegrityBody
+
+
+class LinkBody(Body):
+    """`POST /api/v1/documents/{id}/links`: for how many seconds the link is to open the document."""
+
+    seconds: int = Field(default=LINK_SECONDS, gt=0, le=LINK_SECONDS_MAX)
+
+
+class LinkAnswer(Body):
+    """A link that opens this version of a document for whoever has it, until `expires_at`."""
+
+    document_id: str
+    version: int
+    url: str
+    expires_at: datetime
 
 
 class HitBody(Body):

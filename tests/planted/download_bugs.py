@@ -49,9 +49,8 @@ DOWNLOAD_BUGS = (
         "the drive asked on the loop",
         "A drive that spins up stops everybody, those included who want nothing from it.",
         "storage_agent/downloads.py",
-        "            found, reader = await self._looks.ask("
-        "self._opened, document_id, version, _wants_bytes(request))\n",
-        "            found, reader = self._opened(document_id, version, _wants_bytes(request))\n",
+        "await self._looks.ask(self._opened, document_id, version, _wants_bytes(request))",
+        "self._opened(document_id, version, _wants_bytes(request))",
         (f"{DOWNLOADS}::test_the_loop_turns_while_a_drive_takes_its_time",),
     ),
 )

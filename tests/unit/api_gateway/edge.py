@@ -22,7 +22,7 @@ from infra.runtime.clock import ManualClock
 from infra.runtime.installation import Installation
 from infra.runtime.keys import SigningKey, generate_key
 from infra.runtime.metrics import Metrics
-from infra.runtime.security import AccessClaims, sign_token
+from infra.runtime.security import LINK_LIFE_MAX, AccessClaims, sign_token
 from producers.publisher import MemoryPublisher
 from schemas.api.documents import DocumentBody, Person, RetentionBody
 from schemas.api.fixity import DamageBody, IntegrityBody
@@ -102,6 +102,7 @@ class Edge:
     metrics: Metrics = field(default_factory=Metrics)
     passwords: Passwords = field(default_factory=cheap_passwords)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    link_life_max: timedelta = LINK_LIFE_MAX
 
     def __post_init__(self) -> None:
         self.views.elements = [HOT, VAULT]
@@ -129,6 +130,7 @@ class Edge:
             ),
             accounts=self.desk,
             issuer="artstore",
+            link_life_max=self.link_life_max,
             upload_deadline=timedelta(hours=24),
             upload_deadline_max=timedelta(hours=48),
         )

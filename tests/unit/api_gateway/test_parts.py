@@ -129,7 +129,9 @@ async def test_a_body_that_does_not_arrive_is_refused_and_a_client_that_has_gone
     assert await answered(gone) == []
 
 
-@pytest.mark.parametrize("name", ["ACCESS_TOKEN_SECONDS=3601", "UPLOAD_DEADLINE_SECONDS_MAX=172801"])
+@pytest.mark.parametrize(
+    "name", ["ACCESS_TOKEN_SECONDS=3601", "LINK_SECONDS_MAX=604801", "UPLOAD_DEADLINE_SECONDS_MAX=172801"]
+)
 async def test_lives_that_no_verifier_believes_are_refused_at_the_start(name: str) -> None:
     key, _, value = name.partition("=")
     settings: Settings = load_settings({f"ARTSTORE_GATEWAY__{key}": value})

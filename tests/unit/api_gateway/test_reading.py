@@ -8,12 +8,15 @@ import pytest
 
 from api_gateway.ports import Element
 from infra.runtime.security import verify_download_ticket
+from schemas.api.documents import LinkAnswer
 from schemas.api.events import ActorBody, EventBody
 from schemas.api.fixity import PassBody
 from schemas.elements import Mode
+from schemas.errors import InvalidTicket
 from schemas.events import ScrubProgress
 from schemas.identifiers import derive, new_id
 from schemas.permissions import Permission
+from schemas.ticket import TicketUse
 from tests.builders import NOW
 from tests.unit.api_gateway.edge import HOT, VAULT, Edge, assert_problem
 
@@ -216,3 +219,46 @@ async def test_what_nobody_expected_is_a_problem_without_internals(edge: Edge) -
 async def test_the_description_of_the_interface_is_there(edge: Edge) -> None:
     answer = await edge.http.get("/api/openapi.json")
     assert {"/api/v1/uploads", "/api/v1/documents/{document_id}/content"} <= set(answer.json()["paths"])
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [({}, 3600), ({"seconds": 60}, 60), ({"seconds": 604_800}, 604_800)])
+async def test_a_link_opens_the_newest_version_for_as_long_as_was_asked(
+    edge: Edge, asked: dict[str, int], seconds: int
+) -> None:
+    document = edge.add_document(element=VAULT)
+    path = f"/api/v1/documents/{document.body.document_id}/links"
+    answer = await edge.http.post(path, json=asked, headers=edge.headers("reader"))
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store")
+    told = LinkAnswer.model_validate(answer.json())
+    assert (told.document_id, told.version) == (document.body.document_id, 1)
+    assert told.expires_at == NOW + timedelta(seconds=seconds)
+    location = urlsplit(told.url)
+    assert location.path == f"/documents/{document.body.document_id}/versions/1/content"
+    (text,) = parse_qs(location.query)["ticket"]
+    last = NOW + timedelta(seconds=seconds - 1)
+    assert verify_download_ticket(text, edge.ring, VAULT.element_id, last).use is TicketUse.LINK
+    with pytest.raises(InvalidTicket, match="expired"):
+        verify_download_ticket(text, edge.ring, VAULT.element_id, last + timedelta(seconds=2))
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 604_801, "soon"])
+async def test_a_link_that_opens_for_longer_than_a_week_or_never_is_not_made(edge: Edge, seconds: object) -> None:
+    document = edge.add_document()
+    path = f"/api/v1/documents/{document.body.document_id}/links"
+    answer = await edge.http.post(path, json={"seconds": seconds}, headers=edge.headers("reader"))
+    assert_problem(answer, 422, "invalid_request")
+
+
+async def test_an_installation_may_have_shorter_links() -> None:
+    edge = Edge(link_life_max=timedelta(minutes=1))
+    path = f"/api/v1/documents/{edge.add_document().body.document_id}/links"
+    answer = await edge.http.post(path, json={"seconds": 61}, headers=edge.headers("reader"))
+    assert_problem(answer, 422, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"] == "/seconds"
+
+
+async def test_a_link_needs_the_permission_to_read(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/api/v1/documents/{edge.add_document().body.document_id}/links"
+    assert (await edge.http.post(path, json={})).status_code == 401
+    monkeypatch.setattr("schemas.permissions.GRANTS", {"half": frozenset({Permission.SEARCH})})
+    assert_problem(await edge.http.post(path, json={}, headers=edge.headers("half")), 403, "permission_denied")

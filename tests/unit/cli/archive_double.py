@@ -25,6 +25,7 @@ from infra.cli.transport import Patience
 from infra.runtime.problems import install_problem_handlers
 from schemas import errors
 from schemas.api.accounts import AccountBody
+from schemas.api.documents import LinkBody
 from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
@@ -229,6 +230,15 @@ async def _content(request: Request) -> Response:
     return RedirectResponse(f"{world.agent_url}/documents/{stored.document_id}?ticket={stored.ticket}", 307)
 
 
+async def _link(request: Request) -> Response:
+    world = _signed_in(request)
+    stored, body = world.document(request.path_params["id"]), LinkBody.model_validate_json(await request.body())
+    until = NOW + timedelta(seconds=body.seconds)
+    url = f"{world.agent_url}/documents/{stored.document_id}?ticket={stored.ticket}"
+    told = {"document_id": stored.document_id, "version": 1, "url": url, "expires_at": until.isoformat()}
+    return JSONResponse(told, 201)
+
+
 async def _serve(request: Request) -> Response:
     world = _world(request)
     stored = world.document(request.path_params["id"])
@@ -366,6 +376,7 @@ GATEWAY_ROUTES = (
     Route("/api/v1/documents/{id}", _document),
     Route("/api/v1/documents/{id}/attributes", _attributes),
     Route("/api/v1/documents/{id}/content", _content),
+    Route("/api/v1/documents/{id}/links", _link, methods=["POST"]),
     Route("/api/v1/damages", _damages),
     Route("/api/v1/search", _search),
     Route("/api/v1/events", _events),

@@ -1,13 +1,16 @@
 """The commands about documents, run against the double."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from infra.cli.session import Place
 from schemas import errors
 from tests.unit.cli.archive_double import PASSWORD, Command, World, as_lines
+from tests.unit.cli.shown import NOW
 
 AFFIDAVIT = "Ледоход на реке".encode()
 
@@ -176,6 +179,16 @@ def test_stat_shows_a_document_to_people_and_to_programs(artstore: Command, repo
         "until": None,
     }
     assert "attr_sha256" in json.loads(artstore("stat", document_id, "--attributes").stdout)
+
+
+def test_a_link_is_printed_alone_for_the_next_program_and_its_end_for_people(artstore: Command, report: Path) -> None:
+    document_id = document_id_of(artstore, report)
+    result = artstore("link", document_id, "--hours", "36")
+    assert result.stdout.count("\n") == 1
+    assert httpx2.get(result.stdout.strip(), trust_env=False).content == AFFIDAVIT
+    assert f"{NOW + timedelta(hours=36):%Y-%m-%d %H:%M:%S}" in result.stderr
+    assert json.loads(artstore("link", document_id, "--json").stdout)["document_id"] == document_id
+    assert artstore("link", document_id, "--hours", "169").exit_code == 2
 
 
 def test_an_unknown_document_is_an_error(artstore: Command) -> None:

@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Link
+         * @description Make a link to the newest version's content that opens without signing in, in any browser, until it expires.
+         */
+        post: operations["make_link_api_v1_documents__document_id__links_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/elements": {
         parameters: {
             query?: never;
@@ -546,6 +566,34 @@ export interface components {
              * @enum {string}
              */
             state: "whole" | "damaged";
+        };
+        /**
+         * LinkAnswer
+         * @description A link that opens this version of a document for whoever has it, until `expires_at`.
+         */
+        LinkAnswer: {
+            /** Document Id */
+            document_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Url */
+            url: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * LinkBody
+         * @description `POST /api/v1/documents/{id}/links`: for how many seconds the link is to open the document.
+         */
+        LinkBody: {
+            /**
+             * Seconds
+             * @default 3600
+             */
+            seconds: number;
         };
         /**
          * OperationBody
@@ -1058,6 +1106,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_link_api_v1_documents__document_id__links_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkAnswer"];
+                };
             };
             /** @description A problem (RFC 9457). */
             default: {
