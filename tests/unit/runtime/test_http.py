@@ -165,7 +165,7 @@ async def test_one_address_leaves_room_for_others() -> None:
     for _ in under_way:
         await inside.acquire()
     refused = await asking("10.0.0.1")
-    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "busy", "1")
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "busy_with_you", "1")
     under_way.append(asyncio.create_task(asking("10.0.0.2")))
     await inside.acquire()
     gate.set()
