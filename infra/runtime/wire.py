@@ -24,6 +24,7 @@ from infra.runtime.problems import problem_response
 from schemas.errors import ArtStoreError, Busy, HeadersTooLarge, Malformed
 
 HEAD_SECONDS = 10.0
+LINGER_SECONDS = 1.0
 HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 100
 TOO_LONG = f"The head of a request may have {HEAD_BYTES_MAX} bytes."
@@ -176,7 +177,10 @@ class Wire(HttpToolsProtocol):
 
     def look(self, now: float) -> None:
         """Cut the connection when its client is too slow."""
-        if self._head_since is not None and now - self._head_since > HEAD_SECONDS:
+        if self._head_since is not None and self.cycle is not None and not self.cycle.response_complete:
+            # Its turn comes behind the answer that is under way, and reading may be paused until then.
+            self._head_since = now
+        elif self._head_since is not None and now - self._head_since > HEAD_SECONDS:
             self.transport.abort()
             return
         held = self.transport.get_write_buffer_size()
@@ -242,7 +246,12 @@ class Wire(HttpToolsProtocol):
         answer = problem_response(error, "")
         lines = [STATUS_LINE[answer.status_code], *(b"%s: %s\r\n" % pair for pair in answer.raw_headers)]
         self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", bytes(answer.body)]))
-        self.transport.close()
+        if self.transport.can_write_eof():
+            # Closing at once would take the answer away from a client that is still sending; what it sends is dropped.
+            self.transport.write_eof()
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        else:
+            self.transport.close()
 
 
 def more_handles() -> None:
