@@ -5,6 +5,7 @@ from tests.planted.download_bugs import DOWNLOAD_BUGS
 from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
 from tests.planted.readable_bugs import READABLE_BUGS
+from tests.planted.resumed_bugs import RESUMED_BUGS
 from tests.planted.rot_bugs import ROT_BUGS
 from tests.planted.wire_bugs import WIRE_BUGS
 
@@ -27,6 +28,7 @@ BUGS = (
     *ROT_BUGS,
     *READABLE_BUGS,
     *WIRE_BUGS,
+    *RESUMED_BUGS,
     Bug(
         "answer before the journal is synced",
         "A commit is told before the drive has it: a power cut takes back a document that was promised.",

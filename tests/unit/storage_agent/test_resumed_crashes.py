@@ -78,6 +78,8 @@ async def go_on(plane: Plane, client: Client, ticket: UploadTicket) -> None:
         await create(plane, ticket)
     offset = await offset_of(plane, ticket)
     assert offset >= (len(DATA) if client.committed else client.told)
+    # Who is told that all has arrived does not come back.
+    assert offset < len(DATA) or plane.documents.find(ticket.document_id, 1) is not None
     assert (await patch(plane, ticket, offset, DATA[offset:])).status_code == 204
 
 
