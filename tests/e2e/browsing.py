@@ -42,6 +42,15 @@ class Visitor:
     is_holding: bool = False
 
     def __post_init__(self) -> None:
+        self._watch()
+
+    def close_tab(self) -> None:
+        """Close the tab and open another one in the same browser."""
+        closed, self.page = self.page, self.page.context.new_page()
+        closed.close()
+        self._watch()
+
+    def _watch(self) -> None:
         self.page.add_init_script(WATCH)
         self.page.set_default_timeout(30_000)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -110,6 +119,10 @@ class Visitor:
         packed = [[name, base64.b64encode(body).decode()] for name, body in files]
         self.page.locator(".drop-zone").wait_for()
         self.page.evaluate(DROP, [".drop-zone", packed])
+
+    def choose(self, *files: Path) -> None:
+        """Choose files on the page of uploads."""
+        self.page.set_input_files('[data-testid="files"]', files)
 
     def hold_bytes(self) -> None:
         """Let no bytes of files through; the requests that carry them gather in `held`."""

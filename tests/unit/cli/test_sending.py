@@ -134,13 +134,9 @@ def test_a_command_that_was_killed_goes_on_when_it_is_given_again(
 def test_an_expired_ticket_is_renewed_and_the_same_upload_goes_on(
     client: ArchiveClient, world: World, film: Path
 ) -> None:
-    world.tus.cuts = [300_000]
-
-    def expire(sent: int) -> None:
-        if sent == CHUNK:
-            world.tus.expired_tickets |= {one.ticket for one in world.by_key.values()}
-
-    put(client, film, expire)
+    world.tus.cuts, world.tus.expires_at_next_cut = [300_000], True
+    put(client, film)
+    assert len(world.tus.expired_tickets) == 1
     assert (world.tus.created, world.tus.patches) == (["film.bin"], [0, 300_000])
     assert stored(world) == DATA
 

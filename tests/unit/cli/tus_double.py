@@ -35,14 +35,16 @@ class Arriving:
 class TusMischief:
     """What a test asks of the double, and what it has seen.
 
-    `cuts`: after so many bytes of each next PATCH, which are kept, the connection breaks. `losses`: so many bytes are
-    lost by a killed agent after each next PATCH. `lost_ends`: so many answers to a last PATCH never arrive.
+    `cuts`: after so many bytes of each next PATCH, which are kept, the connection breaks; `expires_at_next_cut`: the
+    ticket's life ends with it. `losses`: so many bytes are lost by a killed agent after each next PATCH. `lost_ends`:
+    so many answers to a last PATCH never arrive.
     """
 
     cuts: list[int] = field(default_factory=list)
     losses: list[int] = field(default_factory=list)
     lost_ends: int = 0
     refused_patches: list[errors.ArtStoreError] = field(default_factory=list)
+    expires_at_next_cut: bool = False
     expired_tickets: set[str] = field(default_factory=set)
     forgets: int = 0
     patches: list[int] = field(default_factory=list)
@@ -105,6 +107,9 @@ async def _patch(settle: Settle, request: Request) -> Response:
     mischief.patches.append(start)
     end = start + mischief.cuts.pop(0) if mischief.cuts else None
     if not await _taken(request, arriving.data, end):
+        if mischief.expires_at_next_cut:
+            mischief.expired_tickets.add(stored.ticket)
+            mischief.expires_at_next_cut = False
         return _broken()
     if mischief.losses:
         del arriving.data[len(arriving.data) - mischief.losses.pop(0) :]
