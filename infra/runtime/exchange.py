@@ -61,6 +61,10 @@ class Exchange:
         if message["type"] == ZERO_COPY:
             await self._send_file(message)
             return
+        if self._cycle.transport.is_closing():
+            # The client has gone, and the loop has not yet come to say so.
+            self._cycle.disconnected = True
+            return
         self._carrier.given += len(message.get("body", b""))
         await self._cycle.send(message)  # type: ignore[arg-type] # the same messages under other names
 

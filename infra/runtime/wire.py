@@ -245,13 +245,21 @@ class Wire(HttpToolsProtocol):
             return
         answer = problem_response(error, "")
         lines = [STATUS_LINE[answer.status_code], *(b"%s: %s\r\n" % pair for pair in answer.raw_headers)]
-        self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", bytes(answer.body)]))
+        body = b"" if self._refuses_head() else bytes(answer.body)
+        self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", body]))
         if self.transport.can_write_eof():
             # Closing at once would take the answer away from a client that is still sending; what it sends is dropped.
             self.transport.write_eof()
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
         else:
             self.transport.close()
+
+    def _refuses_head(self) -> bool:
+        """Tell whether it is a whole head of a HEAD that is refused, whose answer has no body."""
+        return self._fault is self._last_words is not None and not self._is_in_head and self._method() == b"HEAD"
+
+    def _method(self) -> bytes:
+        return bytes(self.parser.get_method())
 
 
 def more_handles() -> None:

@@ -128,6 +128,12 @@ def test_requests_sent_at_once_are_answered_in_order_and_what_is_wrong_behind_th
     assert [answers.index(b"/%d " % n) for n in range(3)] == sorted(answers.index(b"/%d " % n) for n in range(3))
 
 
+def test_the_refusal_of_a_head_has_no_body(port: int) -> None:
+    refused = said(port, b"HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    assert refused.startswith(b"HTTP/1.1 400 ")
+    assert refused.endswith(b"\r\n\r\n")
+
+
 def test_more_requests_at_once_than_are_kept_are_refused_behind_those_that_are(port: int) -> None:
     answers = said(port, b"GET /many HTTP/1.1\r\nHost: a\r\n\r\n" * (PIPELINED_MAX + 5))
     assert statuses(answers) == [200] * (PIPELINED_MAX + 1) + [503]
