@@ -20,6 +20,8 @@ RECEIVE_BUFFER_BYTES = 4096
 CONNECT_SECONDS = 30.0
 # All at once would overflow the queue of who has to accept them.
 PER_SECOND = 500
+# From one alone, most would be refused for how many there are, and not for what they do.
+ADDRESSES = 10
 
 Kind = Literal["head", "body", "reader"]
 
@@ -39,12 +41,13 @@ class Slow:
     status: int = 0
     seconds: float = 0.0
 
-    async def live(self, port: int) -> None:
-        """Go on until the other side closes, or this is cancelled."""
+    async def live(self, port: int, source: str) -> None:
+        """Go on until the other side closes, or this is cancelled; `source`: the address that it comes from."""
         loop, began = asyncio.get_running_loop(), time.monotonic()
         with socket.socket() as connection:
             connection.setblocking(False)  # noqa: FBT003 - the socket's own interface
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            connection.bind((source, 0))
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await loop.sock_connect(connection, ("127.0.0.1", port))
@@ -80,7 +83,7 @@ async def crowd(port: int, every: list[Slow]) -> None:
     lives = list[asyncio.Task[None]]()
     ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
     for number, one in enumerate(every):
-        lives.append(asyncio.create_task(one.live(port)))
+        lives.append(asyncio.create_task(one.live(port, f"127.0.2.{number % ADDRESSES + 1}")))
         if number % (PER_SECOND // 10) == 0:
             await asyncio.sleep(0.1)
     print("started", flush=True)  # noqa: T201 - what this program is read for

@@ -91,7 +91,7 @@ def complaints(log: Path) -> Iterator[str]:
             if told.get("logger") == "aiokafka":
                 continue
             if told.get("level") in {"error", "critical"} or "exception" in told:
-                yield line.strip()[:2000]
+                yield f"{line.strip()[:200]} ... {line.strip()[-800:]}"
 
 
 def failed(numbers: str) -> Iterator[str]:
