@@ -30,7 +30,7 @@ from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
 from tests.serving import served
-from tests.unit.cli.shown import NOW, damage, shown
+from tests.unit.cli.shown import NOW, damage, shown, trail
 from tests.unit.cli.tus_double import Arriving, TusMischief, tus_routes
 
 PASSWORD = "swordfish"
@@ -310,39 +310,11 @@ def _stems(text: str) -> set[str]:
 
 async def _events(request: Request) -> Response:
     world = _signed_in(request)
-    events = [event for stored in world.committed() for event in _trail(stored)]
+    events = [event for stored in world.committed() for event in trail(stored)]
     for name, place in (("document_id", "aggregate_id"), ("correlation_id", "correlation_id")):
         if name in request.query_params:
             events = [event for event in events if event[place] == request.query_params[name]]
     return _page(request, events)
-
-
-def _trail(stored: Stored) -> list[dict[str, Any]]:
-    first, second = (str(uuid.uuid5(uuid.UUID(stored.operation_id), name)) for name in ("begun", "committed"))
-    return [
-        _event(stored, first, "SagaAdvanced", "saga", stored.operation_id, None),
-        _event(stored, second, "DocumentCommitted", "document", stored.document_id, first),
-    ]
-
-
-def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
-    stored: Stored, event_id: str, kind: str, noun: str, aggregate_id: str, cause: str | None
-) -> dict[str, Any]:
-    return {
-        "topic": f"artstore.{noun}.event.v1",
-        "partition": 0,
-        "offset": 1,
-        "event_id": event_id,
-        "type": kind,
-        "aggregate_type": noun,
-        "aggregate_id": aggregate_id,
-        "aggregate_version": 1,
-        "occurred_at": (NOW + timedelta(seconds=0 if cause is None else 1)).isoformat(),
-        "correlation_id": stored.operation_id,
-        "causation_id": cause,
-        "actor": {"subject": str(uuid.UUID(int=2)), "login": "admin", "full_name": "Administrator"},
-        "payload": {},
-    }
 
 
 def _page(request: Request, items: list[dict[str, Any]]) -> Response:

@@ -1,7 +1,7 @@
 """What the double of the archive tells of its documents, as the gateway does."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,3 +46,32 @@ def damage(stored: "Stored") -> dict[str, Any]:
     names = [f"{stored.document_id}.v1.{stored.body.filename}"]
     found = {"part": "body", "reason": "digest", "found_by": "scrub", "found_at": NOW.isoformat()}
     return {**found, "quarantined": names}
+
+
+def trail(stored: "Stored") -> list[dict[str, Any]]:
+    """Return the events of a document that is committed."""
+    first, second = (str(uuid.uuid5(uuid.UUID(stored.operation_id), name)) for name in ("begun", "committed"))
+    return [
+        _event(stored, first, "SagaAdvanced", "saga", stored.operation_id, None),
+        _event(stored, second, "DocumentCommitted", "document", stored.document_id, first),
+    ]
+
+
+def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
+    stored: "Stored", event_id: str, kind: str, noun: str, aggregate_id: str, cause: str | None
+) -> dict[str, Any]:
+    return {
+        "topic": f"artstore.{noun}.event.v1",
+        "partition": 0,
+        "offset": 1,
+        "event_id": event_id,
+        "type": kind,
+        "aggregate_type": noun,
+        "aggregate_id": aggregate_id,
+        "aggregate_version": 1,
+        "occurred_at": (NOW + timedelta(seconds=0 if cause is None else 1)).isoformat(),
+        "correlation_id": stored.operation_id,
+        "causation_id": cause,
+        "actor": {"subject": str(uuid.UUID(int=2)), "login": "admin", "full_name": "Administrator"},
+        "payload": {},
+    }
