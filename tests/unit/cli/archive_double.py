@@ -3,14 +3,13 @@
 Words are compared by their first six letters with ё as е: enough of a stemmer for what is asked here.
 """
 
-import asyncio
 import base64
 import contextlib
 import hashlib
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,13 +29,12 @@ from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
 from tests.serving import served
+from tests.unit.cli.interruptions import Interruptions, interrupted
 from tests.unit.cli.shown import NOW, damage, shown, trail
 from tests.unit.cli.tus_double import Arriving, TusMischief, tus_routes
 
 PASSWORD = "swordfish"
 PAGE = 7
-PIECE = 2**18
-STALL_SECONDS = 20
 QUICK = Patience(attempts=4, seconds=5.0, first_pause_seconds=0.01, resumed_attempts=4)
 
 Command = Callable[..., Result]
@@ -57,7 +55,7 @@ class Stored:
 
 
 @dataclass
-class World:
+class World(Interruptions):
     """The state of the archive, and the mischief that a test asks of it."""
 
     agent_url: str = ""
@@ -65,9 +63,6 @@ class World:
     by_key: dict[str, Stored] = field(default_factory=dict)
     refused_puts: list[errors.ArtStoreError] = field(default_factory=list)
     tus: TusMischief = field(default_factory=TusMischief)
-    broken_downloads: int = 0
-    breaks_after: int | None = None
-    stalls_after: int | None = None
     expired_tickets: int = 0
     flipped_bit_in: set[str] = field(default_factory=set)
     damaged: set[str] = field(default_factory=set)
@@ -259,28 +254,7 @@ async def _serve(request: Request) -> Response:
         headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         world.ranges.append(request.headers["Range"])
     headers["Content-Length"] = str(len(data) - start)
-    is_cut = world.breaks_after is not None or world.stalls_after is not None
-    return StreamingResponse((_cut if is_cut else _pieces)(world, data[start:]), status, headers)
-
-
-async def _pieces(world: World, data: bytes) -> AsyncIterator[bytes]:
-    half = len(data) // 2
-    for start in range(0, half, PIECE):
-        yield data[start : min(start + PIECE, half)]
-    if world.broken_downloads:
-        # Ending short of the announced length makes the server break the connection.
-        world.broken_downloads -= 1
-        return
-    for start in range(half, len(data), PIECE):
-        yield data[start : start + PIECE]
-
-
-async def _cut(world: World, data: bytes) -> AsyncIterator[bytes]:
-    """Send as much as the mischief lets through, and then nothing, or break the connection."""
-    end = world.breaks_after if world.stalls_after is None else world.stalls_after
-    yield data[:end]
-    if world.stalls_after is not None:
-        await asyncio.sleep(STALL_SECONDS)
+    return StreamingResponse(interrupted(world, data[start:]), status, headers)
 
 
 async def _list(request: Request) -> Response:
@@ -334,7 +308,7 @@ class Double:
 
     def begin_anew(self) -> World:
         """Forget everything; the new, empty world."""
-        world = World(self.agent_url)
+        world = World(agent_url=self.agent_url)
         self.gateway.state.world = self.agent.state.world = world
         return world
 
