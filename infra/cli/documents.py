@@ -1,4 +1,4 @@
-"""Commands about documents: what `login`, `put` and `get` add, and `find`, `ls`, `damages`, `stat`, `events`."""
+"""Commands about documents: what `login`, `put`, `get` and `zip` add, and `find`, `ls`, `damages`, `stat`, `events`."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import getting, putting, signing_in, terminal
+from infra.cli import getting, putting, signing_in, terminal, zipping
 from infra.cli.session import FindPlace, archive, configured_place
 from infra.cli.terminal import DocumentArgument, Json
 from infra.cli.trails import trail_lines, whole_trail
@@ -19,7 +19,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, help="Most lines to print.
 
 def register(app: typer.Typer, find_place: FindPlace = configured_place) -> None:
     """Add the commands to `app`; `find_place` tells where the archive is."""
-    for part in (signing_in, putting, getting):
+    for part in (signing_in, putting, getting, zipping):
         part.register(app, find_place)
     _register_lists(app, find_place)
     _register_one(app, find_place)
