@@ -258,10 +258,18 @@ class RestingFile(StagingFile):
 
     def _put(self, chunk: bytes | memoryview) -> None:
         if chunk and self._handle is None:
-            self._handle = self._stagings.disk.open(self._body)
+            self._handle = self._opened()
         super()._put(chunk)
         if self._checked is not None:
             self._checked.update(chunk)
+
+    def _opened(self) -> int:
+        try:
+            return self._stagings.disk.open(self._body)
+        except FileNotFoundError as error:
+            # Somebody has taken it away by hand: that ends this upload, and nothing else.
+            self._revoked = True
+            raise UploadAbandonedError from error
 
     def _save(self, progress: Progress) -> None:
         replace(self._stagings.disk, self._state, progress.model_dump_json().encode(), self._scratch)
@@ -270,7 +278,7 @@ class RestingFile(StagingFile):
     def _whole(self, gathered: bytes) -> bytes:
         with self._at_work:
             self._release()
-            return _piece(self._stagings.disk, self._body, self._written, 0) + gathered
+            return _read_or_gone(self._stagings.disk, self._body, self._written, 0) + gathered
 
     def _take_in(self, chunk: bytes | memoryview) -> None:
         # A part is hashed with the whole, in its place there.

@@ -296,8 +296,10 @@ async def _refused(_asked: _Asked) -> Response:
 
 async def _put_down(upload: ResumableUpload) -> None:
     """Keep what may be kept; the rest of a body that did not come to its end is forgotten."""
+    if upload.file.is_over:
+        await upload.file.discard()
     # The last byte of a document is kept by its commit alone.
-    if upload.file.is_checked or _is_ready(upload):
+    elif upload.file.is_checked or _is_ready(upload):
         await upload.file.revert()
     else:
         await upload.file.rest()

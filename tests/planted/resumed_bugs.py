@@ -14,7 +14,7 @@ RESUMED_BUGS = (
         "storage_agent/resting.py",
         "                self._stagings.disk.sync(self._handle)\n                self._synced = self._written\n",
         "                self._synced = self._written\n",
-        (POWER,),
+        (f"{CRASHES}::test_no_legal_state_of_the_disk_behind_an_answer_takes_its_offset_back",),
     ),
     Bug(
         "the last byte told before the commit",
@@ -55,14 +55,6 @@ RESUMED_BUGS = (
         "            self._waiting.reschedule(asyncio.get_running_loop().time())\n",
         "            pass\n",
         (f"{TUS}::test_a_patch_that_hangs_blocks_neither_head_nor_the_next_patch_which_takes_over",),
-    ),
-    Bug(
-        "a commit that is put off takes the bytes away",
-        "An upload whose last request met a busy element begins from nothing, or not at all.",
-        "storage_agent/documents.py",
-        "            is_nobodys = not staged.lasting\n",
-        "            is_nobodys = True\n",
-        (f"{TUS}::test_a_commit_that_may_come_about_later_keeps_the_upload_and_never_tells_all_of_it_as_taken",),
     ),
     Bug(
         "parts joined in the order in which they came",

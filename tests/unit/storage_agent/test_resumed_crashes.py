@@ -126,3 +126,15 @@ async def test_without_a_kind_of_sync_an_offset_that_was_told_is_taken_back(skip
     with suppress(ArtStoreError):
         async with a_plane(ROOT, disk=disk) as plane:
             assert (await ask(plane, ticket, "HEAD")).status_code != 200
+
+
+async def test_no_legal_state_of_the_disk_behind_an_answer_takes_its_offset_back() -> None:
+    disk = MemoryDisk()
+    async with a_plane(ROOT, disk=disk) as plane:
+        ticket = plane.ticket(DATA)
+        assert (await create(plane, ticket, content=DATA[:5])).headers["Upload-Offset"] == "5"
+    for state in disk.states():
+        after = MemoryDisk()
+        after.become(state)
+        async with a_plane(ROOT, disk=after) as plane:
+            assert await offset_of(plane, ticket) == 5

@@ -283,17 +283,23 @@ async def test_an_upload_that_is_given_up_is_removed_with_its_bytes(plane: Plane
         plane.documents.admit(ticket)
 
 
-async def test_a_patch_that_hangs_blocks_neither_head_nor_the_next_patch_which_takes_over(plane: Plane) -> None:
+async def test_a_patch_that_hangs_blocks_neither_head_nor_the_next_patch_which_takes_over(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumable, "TURN_SECONDS", 5)
     ticket = plane.ticket(DATA)
     await create(plane, ticket)
     body = Trickle(DATA[:1000], DATA[1000:])
     hanging = asyncio.create_task(patch(plane, ticket, 0, body.__aiter__()))
     await body.asked.wait()
-    assert await offset_of(plane, ticket) == 1000
-    assert (await patch(plane, ticket, 0, DATA)).status_code == 409
-    assert (await patch(plane, ticket, 1000, DATA[1000:])).status_code == 204
-    body.more.set()
-    assert (await hanging).status_code == 423
+    try:
+        assert await offset_of(plane, ticket) == 1000
+        assert (await patch(plane, ticket, 0, DATA)).status_code == 409
+        assert (await patch(plane, ticket, 1000, DATA[1000:])).status_code == 204
+    finally:
+        body.more.set()
+        answer = await hanging
+    assert answer.status_code == 423
     assert (await plane.get(ticket)).content == DATA
 
 
@@ -342,6 +348,16 @@ async def test_an_upload_goes_on_behind_a_restart(
         assert (await plane.get(ticket)).content == data
         await plane.documents.settle()
         assert resting(plane) == []
+
+
+async def test_bytes_that_somebody_takes_away_end_their_upload_and_nothing_else(plane: Plane) -> None:
+    ticket = plane.ticket(DATA)
+    await create(plane, ticket, content=DATA[:1000])
+    next((plane.root / "uploads").glob("*.upload")).unlink()
+    assert (await patch(plane, ticket, 1000, DATA[1000:])).status_code == 410
+    assert (await ask(plane, ticket, "HEAD")).status_code == 404
+    assert (await create(plane, ticket, content=DATA)).status_code == 201
+    assert (await plane.get(ticket)).content == DATA
 
 
 async def test_bytes_that_have_rotted_meanwhile_are_not_gone_on_with(tmp_path: Path) -> None:
