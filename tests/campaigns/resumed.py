@@ -95,7 +95,8 @@ class Campaign:
     """One document of `size` bytes on its way into an agent in `home`."""
 
     def __init__(self, home: Path, size: int, seed: int) -> None:
-        self.agent = Agent(home, KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}"))
+        nobody = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}")
+        self.agent = Agent(home, nobody, start_seconds=ASK_SECONDS * 2)
         self.source = Source(size, seed)
         self.dice = random.Random(seed)  # noqa: S311 - a seed, not a secret
         self.tally = Tally(size)

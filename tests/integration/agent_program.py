@@ -51,6 +51,7 @@ class Agent:
     tmpfs_bytes: int = 0
     under: tuple[str, ...] = ()
     look_seconds: float = 0.1
+    start_seconds: float = START_SECONDS
 
     @property
     def root(self) -> Path:
@@ -163,7 +164,7 @@ class Agent:
         return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(folder)]
 
     async def _ready(self) -> None:
-        async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+        async with asyncio.timeout(self.start_seconds), httpx2.AsyncClient(trust_env=False, timeout=5) as client:
             while True:
                 assert self.process is not None
                 assert self.process.poll() is None, (self.home / "agent.log").read_text()[-3000:]

@@ -56,3 +56,16 @@ async def test_a_page_may_read_why_it_is_refused(plane: Plane) -> None:
 async def test_nobody_is_sent_to_the_host_that_he_names(plane: Plane, path: str) -> None:
     answer = await plane.client.get(path, headers={"Host": "elsewhere.example"})
     assert (answer.status_code, answer.headers.get("Location")) == (404, None)
+
+
+async def test_a_page_may_resume_an_upload_and_read_how_far_it_is(plane: Plane) -> None:
+    ticket = plane.ticket(DATA)
+    wanted = {"Origin": ORIGIN, "Access-Control-Request-Method": "PATCH"}
+    wanted["Access-Control-Request-Headers"] = "tus-resumable,upload-offset,upload-checksum,content-type,authorization"
+    preflight = await plane.client.options(path_of(ticket, "uploads"), headers=wanted)
+    assert preflight.status_code == 200
+    assert {"PATCH", "POST", "DELETE"} <= set(preflight.headers["Access-Control-Allow-Methods"].split(", "))
+    headers = {"Origin": ORIGIN, "Authorization": f"Bearer {plane.signed(ticket)}", "Tus-Resumable": "1.0.0"}
+    made = await plane.client.post(path_of(ticket, "uploads"), headers={**headers, "Upload-Length": str(ticket.size)})
+    exposed = set(made.headers["Access-Control-Expose-Headers"].split(", "))
+    assert {"Location", "Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumable"} <= exposed
