@@ -253,21 +253,20 @@ class Pieces(StreamingResponse):
         """Send head and body; a client that is gone in the middle of it is no error."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for piece in self._going:
-            async for message in self._messages(piece):
-                with read_errors_told():
-                    await send(message)
-                self._count(message["count"] if "count" in message else len(message["body"]))
+            if isinstance(piece, bytes):
+                await self._give(_body(piece), len(piece), send)
+            elif self._has_way and (handle := piece.reader.handle()) is not None:
+                whole = {"type": ZERO_COPY, "file": handle, "offset": piece.first, "count": piece.count}
+                await self._give({**whole, "more_body": True}, piece.count, send)
+            else:
+                async for read in piece.pieces():
+                    await self._give(_body(read), len(read), send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _messages(self, piece: bytes | Stretch) -> AsyncIterator[Message]:
-        if isinstance(piece, bytes):
-            yield _body(piece)
-        elif self._has_way and (handle := piece.reader.handle()) is not None:
-            whole = {"file": handle, "offset": piece.first, "count": piece.count}
-            yield {"type": ZERO_COPY, **whole, "more_body": True}
-        else:
-            async for read in piece.pieces():
-                yield _body(read)
+    async def _give(self, message: Message, size: int, send: Send) -> None:
+        with read_errors_told():
+            await send(message)
+        self._count(size)
 
 
 def _body(piece: bytes) -> Message:

@@ -7,7 +7,6 @@ neither has plain ASGI.
 import asyncio
 import resource
 import socket
-from collections import Counter
 from typing import Any, cast
 
 import httptools
@@ -124,7 +123,7 @@ class Wire(HttpToolsProtocol):
         super().on_header(name, value)
         if len(self.headers) > HEADERS_MAX:
             self._stop(HeadersTooLarge(f"A request may have {HEADERS_MAX} header fields."))
-        if name.lower() == b"content-length":
+        if self.headers[-1][0] == b"content-length":
             # Digits, and once: the parser has seen to it.
             self._length = int(value)
 
@@ -132,14 +131,15 @@ class Wire(HttpToolsProtocol):
         """Begin to answer, unless the head can be understood in two ways."""
         self._is_in_head, self._head_since = False, None
         version = self.parser.get_http_version()
-        count = Counter(name for name, _ in self.headers if name in {b"host", b"transfer-encoding"})
+        names = [name for name, _ in self.headers]
+        hosts = names.count(b"host")
         if version not in VERSIONS:
             self._stop(Malformed("This program speaks HTTP/1.1 only."))
-        if count[b"host"] > 1 or (version == "1.1" and not count[b"host"]):
+        if hosts > 1 or (version == "1.1" and not hosts):
             self._stop(Malformed("A request has to name one Host."))
         if version == "1.0":
             self.expect_100_continue = False
-            if count[b"transfer-encoding"]:
+            if b"transfer-encoding" in names:
                 self._stop(Malformed("HTTP/1.0 has no Transfer-Encoding."))
         super().on_headers_complete()
 
