@@ -58,12 +58,12 @@ class Exchange:
         return message
 
     async def _send(self, message: Message) -> None:
-        if message["type"] == ZERO_COPY:
-            await self._send_file(message)
-            return
         if self._cycle.transport.is_closing():
             # The client has gone, and the loop has not yet come to say so.
             self._cycle.disconnected = True
+            return
+        if message["type"] == ZERO_COPY:
+            await self._send_file(message)
             return
         self._carrier.given += len(message.get("body", b""))
         await self._cycle.send(message)  # type: ignore[arg-type] # the same messages under other names

@@ -56,6 +56,8 @@ class Wire(HttpToolsProtocol):
         self._head_bytes = 0
         self._unended_bytes = 0
         self._length = 0
+        # Of the request that is being read; empty between two, and before its target has begun.
+        self._method = b""
         self._body_bytes = 0
         self._fault: ArtStoreError | None = None
         # Nothing more is read; it is said when all that was asked before is answered.
@@ -113,6 +115,7 @@ class Wire(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Take the target."""
         super().on_url(url)
+        self._method = bytes(self.parser.get_method())
         self._require_short(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -147,6 +150,11 @@ class Wire(HttpToolsProtocol):
         """Take a piece of a body that goes the plain way, or the beginning of one that does not."""
         self._body_bytes += len(body)
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        super().on_message_complete()
+        self._method = b""
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or end a connection on which none can follow."""
@@ -245,7 +253,7 @@ class Wire(HttpToolsProtocol):
             return
         answer = problem_response(error, "")
         lines = [STATUS_LINE[answer.status_code], *(b"%s: %s\r\n" % pair for pair in answer.raw_headers)]
-        body = b"" if self._refuses_head() else bytes(answer.body)
+        body = b"" if self._method == b"HEAD" else bytes(answer.body)
         self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", body]))
         if self.transport.can_write_eof():
             # Closing at once would take the answer away from a client that is still sending; what it sends is dropped.
@@ -253,13 +261,6 @@ class Wire(HttpToolsProtocol):
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
         else:
             self.transport.close()
-
-    def _refuses_head(self) -> bool:
-        """Tell whether it is a whole head of a HEAD that is refused, whose answer has no body."""
-        return self._fault is self._last_words is not None and not self._is_in_head and self._method() == b"HEAD"
-
-    def _method(self) -> bytes:
-        return bytes(self.parser.get_method())
 
 
 def more_handles() -> None:

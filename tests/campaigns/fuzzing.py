@@ -28,7 +28,7 @@ _VARIABLE = re.compile(r"[0-9a-f-]{8,}|\d+ (?=answers)|Understood.*|\"trace_id.*
 class Understood:
     """What a strict reader of HTTP/1.1 makes of the bytes of one connection.
 
-    `methods` of all requests whose heads are whole, of which `complete` came to their end; `ends` where nothing after
+    `methods` of all requests with a target, of which `complete` came to their end; `ends` where nothing after
     it can be a request: refused as no HTTP, or closed by the client's wish. `handed_over`: asked to go on in another
     protocol, so that nothing is known of what follows.
     """
@@ -61,7 +61,15 @@ class _Noting:
     def __init__(self, understood: Understood) -> None:
         self._understood = understood
 
-    def on_headers_complete(self) -> None:
+        self._is_new = False
+
+    def on_message_begin(self) -> None:
+        self._is_new = True
+
+    def on_url(self, _target: bytes) -> None:
+        if not self._is_new:
+            return
+        self._is_new = False
         parser = self._understood._parser
         assert parser is not None
         self._understood.methods.append(parser.get_method().decode("latin-1"))

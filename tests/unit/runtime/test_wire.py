@@ -128,10 +128,18 @@ def test_requests_sent_at_once_are_answered_in_order_and_what_is_wrong_behind_th
     assert [answers.index(b"/%d " % n) for n in range(3)] == sorted(answers.index(b"/%d " % n) for n in range(3))
 
 
-def test_the_refusal_of_a_head_has_no_body(port: int) -> None:
-    refused = said(port, b"HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
-    assert refused.startswith(b"HTTP/1.1 400 ")
-    assert refused.endswith(b"\r\n\r\n")
+@pytest.mark.parametrize(
+    "rest", [b"Host: b\r\n\r\n", b"X: " + b"y" * HEAD_BYTES_MAX + b"\r\n\r\n", CHUNKED + b"\r\n0\r\nbad\r\n\r\n"]
+)
+def test_the_refusal_of_a_head_has_no_body(port: int, rest: bytes) -> None:
+    refused = said(port, b"HEAD /x HTTP/1.1\r\nHost: a\r\n" + rest)
+    assert refused.startswith(b"HTTP/1.1 4")
+    assert refused.partition(b"\r\n\r\n")[2] == b""
+
+
+def test_what_is_wrong_behind_a_head_is_told_with_a_body(port: int) -> None:
+    answers = said(port, b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\nNONSENSE\r\n\r\n")
+    assert answers.endswith(b"}")
 
 
 def test_more_requests_at_once_than_are_kept_are_refused_behind_those_that_are(port: int) -> None:
