@@ -1,6 +1,7 @@
 """The disk as a seam: the few calls that make bytes durable, and the recipes made of them."""
 
 import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,9 +21,11 @@ FOLDER_MODE = 0o700
 CHUNK_BYTES = 1024 * 1024
 # SYNC_FILE_RANGE_WRITE of linux/fs.h: begin with what is dirty, wait for nothing.
 _BEGIN_WRITING = 2
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+_sync_file_range = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
 if _sync_file_range is not None:
     _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+# Kernels and file systems without the call: there the sync does all of it.
+_WITHOUT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ESPIPE})
 
 
 class Disk(Protocol):
@@ -101,7 +104,10 @@ class Disk(Protocol):
         ...
 
     def write_back(self, handle: int, offset: int, size: int) -> None:
-        """Let the drive begin with what was written there, so that a later sync is short. Promises nothing."""
+        """Let the drive begin with what was written there, so that a later sync is short. Promises nothing.
+
+        After an error nobody knows what a sync would still tell: bytes may be lost and no longer count as unwritten.
+        """
         ...
 
     def truncate(self, handle: int, size: int) -> None:
@@ -247,10 +253,11 @@ class LocalDisk:
             rest, offset = rest[written:], offset + written
 
     def write_back(self, handle: int, offset: int, size: int) -> None:
-        """Ask the kernel to begin; where it has no such call, the sync does all of it."""
-        if _sync_file_range is not None:
-            # What it may complain of is kept with the file, and told by the sync.
-            _sync_file_range(handle, offset, size, _BEGIN_WRITING)
+        """Ask the kernel to begin."""
+        if _sync_file_range is not None and _sync_file_range(handle, offset, size, _BEGIN_WRITING) != 0:
+            refusal = ctypes.get_errno()
+            if refusal not in _WITHOUT:
+                raise OSError(refusal, os.strerror(refusal))
 
     def truncate(self, handle: int, size: int) -> None:
         """Cut the file down."""

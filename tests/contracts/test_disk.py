@@ -1,13 +1,16 @@
 """What every disk does, the one of this machine and the forgetful one of the tests alike."""
 
+import ctypes
 import errno
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import ElementBusy
+from storage_agent import files
 from storage_agent.derived import open_to_read
 from storage_agent.files import Disk, LocalDisk, make_directories, replace, write_synced
 from tests.disks import CrashingDisk, MemoryDisk
@@ -140,6 +143,32 @@ def test_this_machines_disk_follows_no_symbolic_link(tmp_path: Path) -> None:
             call(tmp_path / "link")
     with pytest.raises(FileExistsError):
         disk.create(tmp_path / "link")
+
+
+@pytest.mark.parametrize("refusal", [errno.EIO, errno.EROFS, errno.ENOSPC])
+def test_what_the_drive_says_when_it_begins_to_write_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    monkeypatch.setattr(files, "_sync_file_range", _refusing(refusal))
+    with pytest.raises(OSError, match=os.strerror(refusal)):
+        write_synced(LocalDisk(), tmp_path / "a", b"bytes")
+
+
+@pytest.mark.parametrize("missing", [errno.ENOSYS, errno.EINVAL, errno.ESPIPE])
+def test_where_the_drive_cannot_be_told_to_begin_the_sync_does_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr(files, "_sync_file_range", _refusing(missing))
+    write_synced(LocalDisk(), tmp_path / "a", b"bytes")
+    assert (tmp_path / "a").read_bytes() == b"bytes"
+
+
+def _refusing(number: int) -> Callable[..., int]:
+    def refuse(*_: int) -> int:
+        ctypes.set_errno(number)
+        return -1
+
+    return refuse
 
 
 def test_what_is_no_file_is_refused_at_once_and_leaves_no_handle_open(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ DISK_BUGS = (
         ),
     ),
     Bug(
+        "what the drive says while it begins not heard",
+        "The drive loses bytes that it was told to begin with, and a sync that knows of nothing unwritten is believed.",
+        "storage_agent/files.py",
+        "                raise OSError(refusal, os.strerror(refusal))\n",
+        "                return\n",
+        ("tests/contracts/test_disk.py::test_what_the_drive_says_when_it_begins_to_write_is_heard",),
+    ),
+    Bug(
         "staging not swept",
         "What a crash has left on its way stays for ever.",
         "storage_agent/recovery.py",
