@@ -35,7 +35,7 @@ async def told_by_the_log(plane: Plane, stored: Sequence[Stored], tally: Tally) 
     """Put older pairs under versions that the log knows newer, and take files away: the agent sees nothing wrong.
 
     A difference that `artstore diff` tells names what the log has and what lies here; without it nothing was found.
-    `artstore verify`, which asks no log, tells only of a body without its attributes.
+    `artstore verify`, which asks no log, tells of files that are gone and still in their folder's checksum list.
     """
     newer = [next_pair(each) for each in stored]
     for each in newer:
@@ -59,7 +59,7 @@ async def told_by_the_log(plane: Plane, stored: Sequence[Stored], tally: Tally) 
 
     await tried("old pair put back", Stored.put_back, is_there=True, answer="whole", verified=False)
     await tried("attr gone", lambda each: remove(each.attr_path), is_there=False, answer="not_found", verified=True)
-    await tried("pair gone", lambda each: remove(each.body_path), is_there=False, answer="not_found", verified=False)
+    await tried("pair gone", lambda each: remove(each.body_path), is_there=False, answer="not_found", verified=True)
     for each in stored:
         each.put_back()
         assert not await look(plane, each), f"{each.name} is sound in itself"
