@@ -1,6 +1,7 @@
 """The suite: every case in shuffled order, several rounds, one table, and the same as JSON. It never fails on a figure.
 
-python -m tests.benchmarks [--rounds 3] [--large-mib 1024] [--seaweedfs] [--only PATTERN] [--output FILE]
+python -m tests.benchmarks [--rounds 3] [--large-mib 1024] [--seaweedfs] [--peers FOLDER] [--only PATTERN]
+                           [--output FILE]
 """
 
 import argparse
@@ -22,9 +23,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.benchmarks import bodies, ingest, raw_programs, recovery, seaweed, views, whole_path
+from tests.benchmarks import (
+    bodies,
+    downloading,
+    ingest,
+    raw_programs,
+    recovery,
+    seaweed,
+    uploading,
+    views,
+    whole_path,
+)
 from tests.benchmarks.aims import AIMS, Reached, reached
-from tests.benchmarks.figures import Line, Measured, as_json, lines_of, table
+from tests.benchmarks.figures import Line, Measured, absences, as_json, lines_of, table
 from tests.benchmarks.ground import Alone, Ground, Sizes, touch_memory
 from tests.benchmarks.path import sign_in
 from tests.stacks import running_stack
@@ -42,8 +53,6 @@ def cases() -> dict[str, Case]:
         "stream": whole_path.stream,
         "put-small-1": partial(bodies.small_puts, connections=1),
         "put-small-64": partial(bodies.small_puts, connections=64),
-        "put-large": bodies.large_put,
-        "get": partial(bodies.gets, tell=tell),
         "empty": views.empty_requests,
     }
 
@@ -59,6 +68,9 @@ def alone_cases() -> dict[str, AloneCase]:
         "ingest-4": partial(ingest.small_ingest, kib=4),
         "ingest-64": partial(ingest.small_ingest, kib=64),
         "recovery": recovery.recovery,
+        "upload": uploading.large_upload,
+        "download": downloading.large_download,
+        "read": downloading.small_download,
     }
 
 
@@ -147,7 +159,9 @@ def main(arguments: argparse.Namespace) -> None:
         about["machine"]["load_after"] = os.getloadavg()
         lines = lines_of(found)
         aims = reached(lines, AIMS)
-        sys.stdout.write("\n".join([table(lines), *map(str, aims), ""]))
+        about["absent"] = absences(found)
+        absent = [f"ABSENT {each}" for each in absences(found)]
+        sys.stdout.write("\n".join([table(lines), *absent, *map(str, aims), ""]))
         write(arguments.output, about, lines, aims)
         tell(f"written to {arguments.output}")
 
@@ -166,12 +180,12 @@ def _all_alone(folder: Path, arguments: argparse.Namespace, weed: Path | None, f
     """Compile the raw programs and start a log, and nothing else."""
     programs = raw_programs.compiled(folder / "raw")
     if programs is None:
-        tell("SKIPPED ingest and recovery: there is no C compiler for the load generator and the raw programs")
+        tell("SKIPPED what is measured of one program alone: there is no C compiler for the load generator")
         return
     server = {"ARTSTORE_STACK__QUICK_JVM": "false", "ARTSTORE_STACK__SERVICES": "kafka"}
     with running_stack(folder / "log", **server) as log:
         kafka_pid = int(log.status()["kafka"]["pid"])
-        ground = Alone(folder, arguments.sizes, programs, log.settings.kafka, kafka_pid, weed)
+        ground = Alone(folder, arguments.sizes, programs, log.settings.kafka, kafka_pid, weed, arguments.peers)
         asyncio.run(measure_alone(ground, arguments.rounds, arguments.only, found))
 
 
@@ -182,6 +196,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="only cases in whose name this pattern is found")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT)
     parser.add_argument("--folder", type=Path, default=None, help="where the stack and the bodies lie")
+    parser.add_argument("--peers", type=Path, default=None, help="where tusd, minio and versitygw are, if not on PATH")
     parser.add_argument("--seaweedfs", action="store_true", help="install SeaweedFS for this run, put beside ours")
     for name, value in vars(Sizes()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)

@@ -15,6 +15,8 @@ class Measured:
     values: Mapping[str, float]
     cpu_seconds: Mapping[str, float] = field(default_factory=dict)
     """Per process tree; `client` is the load generator itself."""
+    absent: str = ""
+    """Why there are no values."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ def _cells(line: Line) -> tuple[str, ...]:
     ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
     numbers = [f"{value:.4g}" for value in (line.median, line.low, line.high)]
     return (line.case, line.who, line.what, *numbers, ratio, f"{line.cpu_server:.2f}", f"{line.cpu_client:.2f}")
+
+
+def absences(measured: Sequence[Measured]) -> list[str]:
+    """Return who was to be measured in which case and was not, and why."""
+    return list(dict.fromkeys(f"{each.case}: {each.who}: {each.absent}" for each in measured if each.absent))
 
 
 def as_json(lines: Sequence[Line]) -> list[dict[str, Any]]:

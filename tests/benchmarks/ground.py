@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,7 +32,6 @@ class Sizes:
     stream: int = 200
     small_puts: int = 200
     large_mib: int = 256
-    gets: int = 400
     corpus: int = 100_000
     searches: int = 60
     empties: int = 2000
@@ -40,6 +40,9 @@ class Sizes:
     """Bodies of 4 KiB that are put at one agent alone."""
     ingested_larger: int = 1500
     """Bodies of 64 KiB."""
+    read_files: int = 10_000
+    """Bodies of 4 KiB that lie there to be read. Each is announced and linked to by a signature of its own."""
+    reads: int = 20_000
 
 
 SMALLEST = Sizes(
@@ -47,13 +50,14 @@ SMALLEST = Sizes(
     stream=2,
     small_puts=4,
     large_mib=1,
-    gets=4,
     corpus=50,
     searches=2,
     empties=4,
     touched_mib=1,
     ingested=70,
     ingested_larger=8,
+    read_files=8,
+    reads=70,
 )
 
 
@@ -84,6 +88,13 @@ class Alone:
     kafka: KafkaSettings | None = None
     kafka_pid: int | None = None
     weed: Path | None = None
+    peers: Path | None = None
+    """A folder that programs of others are looked for in, before PATH."""
+
+    def peer(self, name: str) -> str | None:
+        """Return the path of somebody else's program; None when it is absent."""
+        own = None if self.peers is None else shutil.which(name, path=str(self.peers))
+        return own or shutil.which(name)
 
 
 Work = Callable[[], Awaitable[Mapping[str, float]]]
@@ -115,10 +126,11 @@ def touch_memory(mib: int) -> None:
 
 
 @contextmanager
-def program(*command: str, log: Path) -> Iterator[int]:
-    """Run a program for the length of the block; yields its process id."""
+def program(*command: str, log: Path, **variables: str) -> Iterator[int]:
+    """Run a program, with more variables if given, for the length of the block; yields its process id."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        environment = {**os.environ, **variables}  # noqa: TID251 - it is handed on, not read
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
     try:
         yield process.pid
     finally:

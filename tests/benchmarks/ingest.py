@@ -18,7 +18,7 @@ from infra.runtime.kafka import open_reader
 from tests.benchmarks import lone_agent
 from tests.benchmarks.figures import RAW, Measured, percentile
 from tests.benchmarks.ground import Alone, touch_memory
-from tests.benchmarks.load import Target, a_put, load
+from tests.benchmarks.load import Request, Target, a_put, load
 from tests.benchmarks.processors import Reading
 from tests.benchmarks.raw_programs import raw_program
 from tests.benchmarks.seaweed import weed
@@ -46,9 +46,11 @@ class Receiver:
 
     port: int
     processes: Mapping[str, int]
-    requests: Sequence[bytes]
+    requests: Sequence[Request]
     faults: Callable[[Sequence[int]], Sequence[str]]
     drained: Callable[[], Awaitable[None]] = _nothing
+    joined: Callable[[], Awaitable[None]] = _nothing
+    """What has to be asked after the last answer before there is a receipt."""
     told: Callable[[], Awaitable[None]] | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     """Processes that work for it and are not it, by name: the log."""

@@ -18,7 +18,7 @@ from schemas.ticket import UploadTicket
 from schemas.topics import BY_NAME
 from storage_agent.layout import attr_name, directory_of
 from tests.agents import path_of
-from tests.benchmarks.load import a_put
+from tests.benchmarks.load import Request, a_put
 from tests.integration.agent_program import Agent, an_agent
 from tests.stacks import free_ports
 
@@ -39,14 +39,17 @@ class Promised:
 
     tickets: Sequence[UploadTicket]
     bodies: Sequence[bytes]
-    requests: Sequence[bytes]
+    requests: Sequence[Request]
 
 
 @asynccontextmanager
-async def a_lone_agent(folder: Path, kafka: KafkaSettings | None, **extra: str) -> AsyncIterator[Agent]:
-    """Start an agent on an element of its own, with more variables if given; without `kafka` its log is away."""
+async def a_lone_agent(folder: Path, kafka: KafkaSettings | None, name: str = "", **extra: str) -> AsyncIterator[Agent]:
+    """Start an agent on an element of its own, with more variables if given; without `kafka` its log is away.
+
+    One with a `name` finds its element again under the same name.
+    """
     away = KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_ports(1)[0]}")
-    home = folder / uuid4().hex
+    home = folder / (name or uuid4().hex)
     async with an_agent(home, kafka or away, 0, log_is_there=kafka is not None, **{**ENVIRONMENT, **extra}) as agent:
         yield agent
 

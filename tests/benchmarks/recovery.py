@@ -14,7 +14,7 @@ from tests.benchmarks import lone_agent
 from tests.benchmarks.figures import RAW, Measured
 from tests.benchmarks.ground import Alone
 from tests.benchmarks.ingest import CONNECTIONS, KIB, raw_faults
-from tests.benchmarks.load import Answers, Target, a_put, load
+from tests.benchmarks.load import Answers, Request, Target, a_put, load
 from tests.benchmarks.raw_programs import raw_program
 from tests.benchmarks.whole_path import OURS
 from tests.integration.agent_program import Agent
@@ -79,7 +79,7 @@ def _bodies(ground: Alone) -> list[bytes]:
     return [os.urandom(BODY_BYTES) for _ in range(ground.sizes.ingested)]
 
 
-async def _killed(ground: Alone, pid: int, port: int, requests: Sequence[bytes]) -> Answers:
+async def _killed(ground: Alone, pid: int, port: int, requests: Sequence[Request]) -> Answers:
     """Kill the program as soon as half of the requests are answered."""
     target = Target(ground.programs / "load", ground.folder, port, CONNECTIONS)
     answers = await load(target, requests, lambda: os.kill(pid, signal.SIGKILL))

@@ -9,11 +9,13 @@ import pytest
 
 from tests.benchmarks.__main__ import alone_cases, cases, write
 from tests.benchmarks.aims import AIMS, reached
-from tests.benchmarks.figures import RAW, Measured, lines_of, percentile, table
+from tests.benchmarks.figures import RAW, Measured, absences, as_json, lines_of, percentile, table
 from tests.benchmarks.ground import SMALLEST, Alone, Ground
 from tests.benchmarks.ingest import DRAINED
 from tests.benchmarks.path import a_text, sign_in
 from tests.benchmarks.raw_programs import compiled
+from tests.benchmarks.readme import ENGLISH, RUSSIAN, block
+from tests.benchmarks.uploading import CPU, IN_PLACE, RECEIPT
 from tests.benchmarks.whole_path import OURS
 from tests.stacks import Stack
 
@@ -39,7 +41,8 @@ async def test_a_benchmark_of_one_program_alone_runs_at_its_smallest(name: str, 
     assert programs is not None
     found = await alone_cases()[name](Alone(tmp_path, SMALLEST, programs))
     assert {each.who for each in found} >= {RAW}
-    assert all("client" in each.cpu_seconds for each in found)
+    assert all("client" in each.cpu_seconds for each in found if not each.absent)
+    assert not [each.absent for each in found if "failed" in each.absent]
     assert [each.values["lost"] for each in found if "lost" in each.values] == [0] * (2 if name == "recovery" else 0)
 
 
@@ -57,6 +60,24 @@ def test_the_table_sums_rounds_up_and_sets_ours_against_the_raw_program(tmp_path
     assert "0.50" in table([ours, raw])
     write(tmp_path / "out" / "figures.json", {"command": []}, [ours, raw])
     assert json.loads((tmp_path / "out" / "figures.json").read_bytes())["lines"][0]["median"] == 2
+
+
+def test_both_readmes_get_what_was_measured_and_who_was_absent() -> None:
+    case, values = "upload 1024 MiB, one PUT", {RECEIPT: 1500.0, IN_PLACE: 450.0, CPU: 1.25}
+    measured = [Measured(case, who, values) for who in (OURS, RAW)] + [Measured(case, "tusd", {}, absent="not here")]
+    lines = json.loads(json.dumps(as_json(lines_of(measured))))
+    told = {
+        "lines": lines,
+        "absent": absences(measured),
+        "rounds": 3,
+        "seaweedfs": True,
+        "only": "",
+        "sizes": {"large_mib": 1},
+    }
+    english, russian = (block(told, "F.json", language) for language in (ENGLISH, RUSSIAN))
+    figures = "450 (1,500) MiB/s, 1.25 s per GiB"
+    assert f"| {case} | {figures} | raw receiver {figures}; tusd not here |" in english
+    assert "| загрузка 1024 МиБ, одним PUT | 450 (1 500) МиБ/с, 1,25 с на ГиБ | сырой приёмник 450" in russian
 
 
 def test_percentiles_are_of_what_was_measured() -> None:

@@ -25,7 +25,7 @@ from producers.publisher import open_publisher
 from schemas.envelope import Message
 from schemas.identifiers import TicketId, new_id
 from schemas.registry import decode, encode
-from schemas.ticket import DownloadTicket, UploadTicket
+from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 from schemas.topics import BY_NAME
 from tests.agents import a_key, a_ring, path_of
 from tests.builders import a_ticket, an_upload_request
@@ -117,16 +117,22 @@ class Agent:
 
     def content_url(self, ticket: UploadTicket, what: str = "content") -> str:
         """Return the address of a stored version, with a download ticket."""
+        return f"{self.url}{path_of(ticket, what)}?ticket={self.download_ticket(ticket)}"
+
+    def download_ticket(
+        self, ticket: UploadTicket, use: TicketUse = TicketUse.DOWNLOAD, life: timedelta = timedelta(minutes=1)
+    ) -> str:
+        """Return a signed ticket for a stored version."""
         now = datetime.now(UTC)
         download = DownloadTicket(
+            use=use,
             ticket_id=TicketId(new_id(now)),
             document_id=ticket.document_id,
             document_version=1,
             element_id=ticket.element_id,
             subject="reader",
         )
-        text = sign_ticket(a_key(), download, now, now + timedelta(minutes=1))
-        return f"{self.url}{path_of(ticket, what)}?ticket={text}"
+        return sign_ticket(a_key(), download, now, now + life)
 
     async def put(self, ticket: UploadTicket, data: bytes) -> httpx2.Response:
         async with httpx2.AsyncClient(trust_env=False, timeout=20) as client:

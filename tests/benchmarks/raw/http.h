@@ -21,6 +21,7 @@ struct request {
     char name[NAME_MAX_BYTES]; /* the path behind its first slash */
     char *body;                /* owned by the connection, valid until the next request */
     size_t size;
+    size_t early; /* so much of the body has come with the head */
 };
 
 typedef int (*handler)(const struct request *); /* returns the status */
@@ -60,8 +61,9 @@ static size_t length_in(const char *head) {
     return 0;
 }
 
-/* A client sends its next request only after the answer to this one, so nothing stands behind the body. */
-static int next_request(int socket, char *head, char **body, size_t *room, struct request *request) {
+/* Leaves `body` at what has come of it. A client sends its next request only after the answer to this one, so nothing
+ * stands behind the body. 0 when the client has gone, or what it sends is no request. */
+static int next_head(int socket, char *head, struct request *request) {
     size_t held = 0;
     char *end = NULL;
     while (end == NULL) {
@@ -74,35 +76,45 @@ static int next_request(int socket, char *head, char **body, size_t *room, struc
     }
     end[2] = '\0';
     if (sscanf(head, "%7s /%63[^ ?/]", request->method, request->name) < 1) return 0;
-    size_t early = held - (size_t)(end + 4 - head);
+    request->early = held - (size_t)(end + 4 - head);
     request->size = length_in(head);
+    request->body = end + 4;
+    return request->early <= request->size;
+}
+
+static int next_request(int socket, char *head, char **body, size_t *room, struct request *request) {
+    if (!next_head(socket, head, request)) return 0;
     if (request->size > *room) {
         *room = request->size;
         *body = realloc(*body, *room);
     }
-    if (early > request->size) return 0;
-    memcpy(*body, end + 4, early);
+    memcpy(*body, request->body, request->early);
     request->body = *body;
-    return fill(socket, *body, early, request->size);
+    return fill(socket, *body, request->early, request->size);
+}
+
+static int is_answered(int socket, int status) {
+    char answer[64];
+    int size = sprintf(answer, "HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n", status);
+    return send(socket, answer, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
 static void *serve_one(void *argument) {
     struct connection connection = *(struct connection *)argument;
     free(argument);
-    char head[HEAD_MAX], answer[64];
+    char head[HEAD_MAX];
     size_t room = 4096;
     char *body = malloc(room);
     struct request request = {0};
-    while (next_request(connection.socket, head, &body, &room, &request)) {
-        int size = sprintf(answer, "HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n", connection.handle(&request));
-        if (send(connection.socket, answer, (size_t)size, MSG_NOSIGNAL) != size) break;
-    }
+    while (next_request(connection.socket, head, &body, &room, &request))
+        if (!is_answered(connection.socket, connection.handle(&request))) break;
     free(body);
     close(connection.socket);
     return NULL;
 }
 
-static void serve(int port, handler handle) {
+/* `one_connection` is called in a thread for each connection, with a struct connection that it frees. */
+static void serve_by(void *(*one_connection)(void *), int port, handler handle) {
     int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -115,9 +127,11 @@ static void serve(int port, handler handle) {
         connection->handle = handle;
         if (connection->socket < 0) fail("accept");
         setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (pthread_create(&thread, NULL, serve_one, connection) != 0) fail("thread");
+        if (pthread_create(&thread, NULL, one_connection, connection) != 0) fail("thread");
         pthread_detach(thread);
     }
 }
+
+static inline void serve(int port, handler handle) { serve_by(serve_one, port, handle); }
 
 #endif

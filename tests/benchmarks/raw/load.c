@@ -1,11 +1,14 @@
-/* Sends prepared requests over kept connections, one at a time on each, and tells the status and time of each answer.
+/* Sends prepared requests over kept connections, one at a time on each, and tells status, time and size of each answer.
  *
- * load PORT CONNECTIONS PLAN ANSWERS. PLAN: for each request its size (4 bytes, this machine's order) and its bytes.
- * ANSWERS: for each request, in the plan's order, a line `status microseconds`; `0 0` when no answer came. On standard
- * output a line `half` as soon as half of the answers are there, and then the seconds that all have taken.
+ * load PORT CONNECTIONS PLAN ANSWERS. PLAN: for each request three numbers (4 bytes each, this machine's order): the
+ * sizes of its beginning and of a piece, and how often that piece follows the beginning; then the bytes of both.
+ * ANSWERS: for each request, in the plan's order, a line `status microseconds bytes`, the bytes those of the answer's
+ * body; `0 0 0` when no whole answer came. On standard output a line `half` as soon as half of the answers are there,
+ * and then the seconds that all have taken.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -20,20 +23,31 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MAX 16384
+#define HEAD_MAX 16384
+#define BODY_ROOM (256 * 1024)
+
+struct request {
+    const char *head, *piece;
+    uint32_t head_size, piece_size;
+    uint64_t size; /* of all that is sent */
+    int status;
+    double seconds;
+    uint64_t answered; /* bytes of the answer's body */
+};
 
 struct client {
     int socket;
     long request; /* its number; -1 when there is none to do */
-    size_t sent, held;
+    uint64_t sent;
+    size_t held; /* bytes of the answer's head, and of what came with it */
+    int status;  /* 0 until the whole head is there */
+    uint64_t left;
     double begun;
-    char answer[ANSWER_MAX];
+    char head[HEAD_MAX];
 };
 
-static const char **starts;
-static uint32_t *sizes;
-static int *statuses;
-static double *seconds;
+static struct request *requests;
+static char thrown_away[BODY_ROOM];
 static long count, next_one, answered, gone;
 static int poller;
 
@@ -54,17 +68,22 @@ static void read_plan(const char *path) {
     if (file < 0 || fstat(file, &found) < 0) fail(path);
     const char *plan = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
     if (plan == MAP_FAILED) fail("mmap");
-    for (long at = 0, room = 0; at < found.st_size; at += 4 + sizes[count - 1]) {
+    for (long at = 0, room = 0; at < found.st_size; count++) {
+        uint32_t numbers[3];
         if (count == room) {
             room = room ? 2 * room : 1024;
-            starts = realloc(starts, (size_t)room * sizeof *starts);
-            sizes = realloc(sizes, (size_t)room * sizeof *sizes);
+            requests = realloc(requests, (size_t)room * sizeof *requests);
         }
-        memcpy(&sizes[count], plan + at, 4);
-        starts[count++] = plan + at + 4;
+        struct request *request = &requests[count];
+        memset(request, 0, sizeof *request);
+        memcpy(numbers, plan + at, sizeof numbers);
+        request->head = plan + at + sizeof numbers;
+        request->piece = request->head + numbers[0];
+        request->head_size = numbers[0];
+        request->piece_size = numbers[1];
+        request->size = numbers[0] + (uint64_t)numbers[1] * numbers[2];
+        at += (long)(sizeof numbers + numbers[0] + numbers[1]);
     }
-    statuses = calloc((size_t)count, sizeof *statuses);
-    seconds = calloc((size_t)count, sizeof *seconds);
 }
 
 static void leave(struct client *client) {
@@ -74,11 +93,18 @@ static void leave(struct client *client) {
 }
 
 static void go_on(struct client *client) {
-    while (client->request >= 0 && client->sent < sizes[client->request]) {
-        const char *rest = starts[client->request] + client->sent;
-        ssize_t sent = send(client->socket, rest, sizes[client->request] - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (client->request >= 0 && client->sent < requests[client->request].size) {
+        const struct request *request = &requests[client->request];
+        const char *rest = request->head + client->sent;
+        size_t size = request->head_size - client->sent;
+        if (client->sent >= request->head_size) {
+            size_t at = (client->sent - request->head_size) % request->piece_size;
+            rest = request->piece + at;
+            size = request->piece_size - at;
+        }
+        ssize_t sent = send(client->socket, rest, size, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) return; /* full, or broken: then there is something to read as well */
-        client->sent += (size_t)sent;
+        client->sent += (uint64_t)sent;
     }
 }
 
@@ -88,39 +114,58 @@ static void begin(struct client *client) {
         return;
     }
     client->request = next_one++;
-    client->sent = client->held = 0;
+    client->sent = client->held = client->left = 0;
+    client->status = 0;
     client->begun = now();
     go_on(client);
 }
 
-/* Returns the status of a whole answer, 0 when more of it has to come. */
-static int status_in(struct client *client) {
-    client->answer[client->held] = '\0';
-    char *end = strstr(client->answer, "\r\n\r\n");
-    if (end == NULL) return 0;
-    char *length = strcasestr(client->answer, "\r\ncontent-length:");
-    size_t body = length != NULL && length < end ? strtoull(length + 17, NULL, 10) : 0;
-    if (client->held < (size_t)(end + 4 - client->answer) + body) return 0;
-    return atoi(client->answer + 9);
-}
-
-static void take(struct client *client) {
-    size_t room = ANSWER_MAX - 1 - client->held;
-    ssize_t got = recv(client->socket, client->answer + client->held, room, MSG_DONTWAIT);
-    if (got <= 0) {
-        leave(client);
-        return;
-    }
-    client->held += (size_t)got;
-    int status = status_in(client);
-    if (status == 0) return;
-    statuses[client->request] = status;
-    seconds[client->request] = now() - client->begun;
+static void end(struct client *client) {
+    struct request *request = &requests[client->request];
+    request->status = client->status;
+    request->seconds = now() - client->begun;
     if (++answered == count / 2) {
         puts("half");
         fflush(stdout);
     }
     begin(client);
+}
+
+/* Looks for the end of the head; then the status is known, and how much of the body has to come. */
+static void read_head(struct client *client) {
+    client->head[client->held] = '\0';
+    char *end_of_head = strstr(client->head, "\r\n\r\n");
+    if (end_of_head == NULL) return;
+    char *length = strcasestr(client->head, "\r\ncontent-length:");
+    uint64_t body = length != NULL && length < end_of_head ? strtoull(length + 17, NULL, 10) : 0;
+    uint64_t early = client->held - (size_t)(end_of_head + 4 - client->head);
+    requests[client->request].answered = body;
+    client->status = atoi(client->head + 9);
+    client->left = body > early ? body - early : 0;
+}
+
+static void take(struct client *client) {
+    for (;;) {
+        char *room = client->status ? thrown_away : client->head + client->held;
+        size_t size = client->status ? BODY_ROOM : HEAD_MAX - 1 - client->held;
+        if (client->status && client->left < size) size = client->left;
+        ssize_t got = recv(client->socket, room, size, MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (got <= 0) {
+            leave(client);
+            return;
+        }
+        if (client->status) {
+            client->left -= (uint64_t)got;
+        } else {
+            client->held += (size_t)got;
+            read_head(client);
+        }
+        if (client->status && client->left == 0) {
+            end(client);
+            return;
+        }
+    }
 }
 
 static void connect_to(struct client *client, int port) {
@@ -158,7 +203,11 @@ int main(int words, char **word) {
     fflush(stdout);
     FILE *answers = fopen(word[4], "w");
     if (answers == NULL) fail(word[4]);
-    for (long n = 0; n < count; n++) fprintf(answers, "%d %.0f\n", statuses[n], seconds[n] * 1e6);
+    for (long n = 0; n < count; n++) {
+        const struct request *request = &requests[n];
+        fprintf(answers, "%d %.0f %llu\n", request->status, request->seconds * 1e6,
+                request->status ? (unsigned long long)request->answered : 0);
+    }
     fclose(answers);
     return 0;
 }
