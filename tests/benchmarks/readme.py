@@ -50,7 +50,7 @@ ENGLISH = Language(
         "Bytes, straight at the agent, by `make bench ARGS='{arguments}'`: uploads until they are in place and synced,"
         " in brackets until the receipt; then the processor time of the server ([all lines]({file})):"
     ),
-    words={RAW: "raw receiver"},
+    words={"1 connections": "1 connection", RAW: "raw receiver"},
     numbers={},
 )
 RUSSIAN = Language(
@@ -69,6 +69,8 @@ RUSSIAN = Language(
         "one PUT": "одним PUT",
         "PATCHes of": "PATCH по",
         "parallel parts": "параллельные части",
+        "1 connections": "1 соединение",
+        "4 connections": "4 соединения",
         "connections": "соединений",
         " of ": " из ",
         "files": "файлов",
@@ -94,8 +96,9 @@ def block(told: Mapping[str, Any], file: str, language: Language) -> str:
         if line["what"] in FIGURES and line["case"].startswith(("upload ", "download ", "read ")):
             figures.setdefault(line["case"], {}).setdefault(line["who"], {})[line["what"]] = line["median"]
     rows = [_row(case, who, told["absent"], language) for case, who in figures.items() if OURS in who]
-    seaweedfs = "--seaweedfs " if told["seaweedfs"] else ""
-    arguments = f"--rounds {told['rounds']} --large-mib {told['sizes']['large_mib']} {seaweedfs}--only {told['only']}"
+    arguments = f"--rounds {told['rounds']} --large-mib {told['sizes']['large_mib']}"
+    arguments += " --seaweedfs" if told["seaweedfs"] else ""
+    arguments += f' --only "{told["only"]}"' if told["only"] else ""
     return "\n".join(
         [language.intro.format(arguments=arguments, file=file), "", language.head, "|---|---|---|", *rows, ""]
     )

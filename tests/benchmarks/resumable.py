@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -27,9 +28,8 @@ class Body:
     def size(self) -> int:
         return len(self.piece) * self.times
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Compute it, at about a GiB per second."""
         known = sha256()
         for _ in range(self.times):
             known.update(self.piece)
