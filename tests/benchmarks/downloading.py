@@ -32,6 +32,7 @@ from tests.integration.agent_program import Agent
 RANGE_BYTES = 800_000_000
 PARALLEL = 4
 READERS = 32
+SHELF = "shelf"
 SMALL_BYTES = 4096
 BY_LINK, BY_HEADER = "read by link", "read by ticket in the header"
 RATE, PER_SECOND = "MiB/s", "per second"
@@ -99,14 +100,14 @@ async def small_download(ground: Alone) -> list[Measured]:
 
     They are made once in a run; each way meets an agent that has just been started, and has seen no ticket.
     """
+    documents = await _shelf(ground)
+    weights = [1 / rank for rank in range(1, len(documents) + 1)]
     found = []
     for how, asking in ((BY_LINK, _by_link), (BY_HEADER, _by_header)):
         case = f"{how}, {SMALL_BYTES // 1024} KiB of {ground.sizes.read_files} files, {READERS} connections"
         task = Task(case, READERS, SMALL_BYTES)
         async with AsyncExitStack() as stack:
-            agent = await stack.enter_async_context(lone_agent.a_lone_agent(ground.folder, ground.kafka, "shelf"))
-            documents = await _shelf(ground, agent)
-            weights = [1 / rank for rank in range(1, len(documents) + 1)]
+            agent = await stack.enter_async_context(lone_agent.a_lone_agent(ground.folder, ground.kafka, SHELF))
             drawn = random.choices(documents, weights, k=ground.sizes.reads)  # noqa: S311
             servers = await _servers(stack, ground, agent, asking)
             asked: Asked = [(each, {}) for each in drawn]
@@ -152,13 +153,14 @@ def _right(task: Task) -> set[tuple[int, int]]:
     return {(200, task.size), (206, task.size)}
 
 
-async def _shelf(ground: Alone, agent: Agent) -> list[Stored]:
+async def _shelf(ground: Alone) -> list[Stored]:
     """Return the small documents of this run; its first round makes them."""
-    kept = ground.folder / "shelf.json"
+    kept = ground.folder / f"{SHELF}.json"
     if not await asyncio.to_thread(kept.exists):
         bodies = [os.urandom(SMALL_BYTES) for _ in range(ground.sizes.read_files)]
-        documents = await asyncio.to_thread(lone_agent.promised, agent, bodies)
-        stored = await _made(ground, agent, documents.tickets, documents.requests)
+        async with lone_agent.a_lone_agent(ground.folder, ground.kafka, SHELF) as agent:
+            documents = await asyncio.to_thread(lone_agent.promised, agent, bodies)
+            stored = await _made(ground, agent, documents.tickets, documents.requests)
         await asyncio.to_thread(kept.write_text, json.dumps([asdict(each) for each in stored]))
     return [Stored(**each) for each in json.loads(await asyncio.to_thread(kept.read_text))]
 

@@ -97,9 +97,8 @@ async def _ours(ground: Alone, body: Body, way: Way | None, folder: Path) -> Asy
 def _our_faults(agent: Agent, ticket: UploadTicket, body: Body) -> list[str]:
     directory = agent.root / directory_of(ticket.document_id)
     content = Attributes.from_sealed((directory / attr_name(ticket.document_id, 1)).read_bytes()).content
-    with (directory / content.stored_name).open("rb") as file:
-        stored = hashlib.file_digest(file, "sha256").hexdigest()
-    return [] if stored == content.sha256 == body.sha256 else ["other bytes"]
+    is_right = content.sha256 == body.sha256 and _is_body(directory / content.stored_name, body)
+    return [] if is_right else ["other bytes"]
 
 
 @asynccontextmanager
@@ -109,8 +108,15 @@ async def _raw(ground: Alone, bodies: Sequence[Body], folder: Path) -> AsyncIter
             port=port,
             processes={RAW: pid},
             requests=[a_large("PUT", port, f"/{n:08d}", body.pieces, {}) for n, body in enumerate(bodies)],
-            faults=lambda _: [fault for body in bodies for fault in _missing(folder, body)],
+            faults=lambda _: [
+                f"{n:08d}" for n, body in enumerate(bodies) if not _is_document(folder / f"{n:08d}", body)
+            ],
         )
+
+
+def _is_document(path: Path, body: Body) -> bool:
+    attributes = path.with_suffix(".attr.json").read_text(encoding="utf-8")
+    return body.sha256 in attributes and _is_body(path.with_suffix(".body"), body)
 
 
 @asynccontextmanager
@@ -173,9 +179,14 @@ def _sync(folder: Path) -> None:
 
 def _missing(folder: Path, body: Body) -> list[str]:
     """Say so when no file in the folder is the body."""
-    for path in folder.rglob("*"):
-        if path.is_file() and path.stat().st_size == body.size:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == body.sha256:
-                    return []
-    return [f"no file has the {body.size} bytes of a body"]
+    is_there = any(path.is_file() and _is_body(path, body) for path in folder.rglob("*"))
+    return [] if is_there else [f"no file has the {body.size} bytes of a body"]
+
+
+def _is_body(path: Path, body: Body) -> bool:
+    return path.stat().st_size == body.size and _hash(path) == body.sha256
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
