@@ -71,6 +71,7 @@ RUSSIAN = Language(
         "parallel parts": "параллельные части",
         "1 connections": "1 соединение",
         "4 connections": "4 соединения",
+        "32 connections": "32 соединения",
         "connections": "соединений",
         " of ": " из ",
         "files": "файлов",
