@@ -10,10 +10,12 @@ export class Keyboard {
   private readonly router = inject(Router);
   private before = '';
   readonly isHelping = signal(false);
+  /** Whether a dialog is open: keys mean nothing to the page behind it. */
+  isHeld = false;
 
   press(event: KeyboardEvent): void {
     const isTyped = event.target instanceof Element && event.target.closest(TYPED_INTO) !== null;
-    if (isTyped || this.isHelping() || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (isTyped || this.isHeld || event.ctrlKey || event.altKey || event.metaKey) return;
     // A key is what is printed on it: letters of another layout are told by their place.
     const key = /^[/?]$/.test(event.key) ? event.key : event.code.replace(/^Key/, '').toLowerCase();
     const act = actOf(this.before, key);
