@@ -1,5 +1,5 @@
 // A button that copies a text, and says that it has, or that this browser does not let it.
-import { ChangeDetectionStrategy, Component, inject, input, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, inject, input, linkedSignal } from '@angular/core';
 import { Language } from '../language/language';
 
 @Component({
@@ -10,7 +10,8 @@ import { Language } from '../language/language';
 export class CopyButton {
   readonly text = input.required<string>();
   protected readonly say = inject(Language).say;
-  protected readonly said = signal<'app.copy' | 'app.copied' | 'app.copyByHand'>('app.copy');
+  /** Said of this text: another one has not been copied. */
+  protected readonly said = linkedSignal<string, 'app.copy' | 'app.copied' | 'app.copyByHand'>({ source: this.text, computation: () => 'app.copy' });
 
   /** Outside a secure context a page has no clipboard: the text stands beside the button, to be selected. */
   protected async copy(): Promise<void> {
