@@ -15,6 +15,7 @@ export type Hit = Schemas['HitBody'];
 export type Integrity = Schemas['IntegrityBody'];
 export type Damage = Schemas['DamageBody'];
 export type Damages = Schemas['Page_DamageBody_'];
+export type Link = Schemas['LinkAnswer'];
 export type Element = Schemas['ElementBody'];
 export type ArchiveEvent = Schemas['EventBody'];
 export type Events = Schemas['Page_EventBody_'];
@@ -56,6 +57,12 @@ export class Archive {
   document(id: string, signal?: AbortSignal): Promise<Document> {
     const path = { document_id: id };
     return this.answer(this.client.GET('/api/v1/documents/{document_id}', { params: { path }, signal }));
+  }
+
+  /** A link to the content that opens without signing in for so many seconds. */
+  link(id: string, seconds: number, signal?: AbortSignal): Promise<Link> {
+    const path = { document_id: id };
+    return this.answer(this.client.POST('/api/v1/documents/{document_id}/links', { params: { path }, body: { seconds }, signal }));
   }
 
   search(q: string, cursor?: string, signal?: AbortSignal): Promise<Hits> {

@@ -1,5 +1,5 @@
 // Page of one document: what it is, its bytes, whether they are whole, and what has happened to it.
-import { ChangeDetectionStrategy, Component, DestroyRef, InjectionToken, computed, effect, inject, input, untracked } from '@angular/core';
+import { ChangeDetectionStrategy, Component, DestroyRef, InjectionToken, computed, effect, inject, input, signal, untracked } from '@angular/core';
 import { RouterLink } from '@angular/router';
 import { Archive, type Document, type Element } from '../api/archive';
 import { Arrival } from '../arrival';
@@ -10,6 +10,7 @@ import { AttributeList } from './attribute-list';
 import { DamageMessage } from './damage-message';
 import { DocumentHistory } from './document-history';
 import { IntegrityPanel } from './integrity-panel';
+import { LinkDialog } from './link-dialog';
 
 // How soon the page tells that a damaged document is whole again.
 const AGAIN_MS = 5000;
@@ -19,7 +20,7 @@ export const SAVE = new InjectionToken<(address: string) => void>('save', { fact
 
 @Component({
   selector: 'artstore-document-page',
-  imports: [AttributeList, DamageMessage, DocumentHistory, IntegrityPanel, ProblemPanel, RouterLink],
+  imports: [AttributeList, DamageMessage, DocumentHistory, IntegrityPanel, LinkDialog, ProblemPanel, RouterLink],
   changeDetection: ChangeDetectionStrategy.OnPush,
   templateUrl: './document-page.html',
 })
@@ -35,6 +36,13 @@ export class DocumentPage {
   protected readonly download = new Loading<string>();
   protected readonly looking = new Loading<void>();
   protected readonly isDamaged = computed(() => this.shown.value()?.integrity.state === 'damaged');
+  /** What keeps the content from being given, by the id of what says so on the page. Whoever may see a document may read its content. */
+  protected readonly withheld = computed(() => (this.isDamaged() ? 'damage' : this.shown.value()?.mode === 'ar' ? 'archived' : null));
+  protected readonly whyWithheld = computed(() => {
+    const what = this.withheld();
+    return what === null ? null : this.say(what === 'damage' ? 'damage.download' : 'document.archived');
+  });
+  protected readonly isSharing = signal(false);
   private readonly elements = new Loading<Element[]>();
 
   protected readonly title = computed(() => {
@@ -55,6 +63,8 @@ export class DocumentPage {
     effect(() => this.arrival.own.set(this.shown.value() && this.title()));
     effect(() => {
       const id = this.document_id();
+      // A link to what was shown before is not one to what is shown now.
+      this.isSharing.set(false);
       untracked(() => void this.load(id));
     });
     effect((onCleanup) => {

@@ -5,7 +5,7 @@ import { Language } from '../language/language';
 import { CopyButton } from './copy-button';
 
 // Of these the archive says no more than our own words do.
-const PLAIN: readonly string[] = ['invalid_credentials', 'unauthenticated', 'not_found', 'permission_denied'];
+const PLAIN: readonly string[] = ['invalid_credentials', 'unauthenticated', 'not_found', 'permission_denied', 'link_too_long'];
 
 @Component({
   selector: 'artstore-problem',
