@@ -7,27 +7,29 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from playwright.sync_api import Route
 
 from tests.archive import Archive
 from tests.damaging import DamagedDocument, damaged_document
 from tests.e2e.browsing import NARROW, WIDE, Visitor
+from tests.e2e.words import said
 from tests.stacks import Stack, eventually
 
 FIRST_VIEW_BYTES_MAX = 250_000
+TEXT = "Опись рукописей\n".encode()
 LONG_NAME = "Опись рукописей и писем, оченьдлинноеимябезединогопробела" * 2
 
 
 @pytest.fixture(scope="module")
 def upload(stack: Stack) -> dict[str, Any]:
     """Return the upload of a document that is found."""
-    text = "Опись рукописей\n".encode()
     with Archive(stack) as archive:
         upload: dict[str, Any] = archive.announce(
-            "Опись.txt", len(text), title="Опись рукописей", tags=["фонд-7"]
+            "Опись.txt", len(TEXT), title="Опись рукописей", tags=["фонд-7"]
         ).json()
-        archive.put(upload, text)
+        archive.put(upload, TEXT)
         archive.finished(upload["operation_id"])
     return upload
 
@@ -161,6 +163,31 @@ def test_no_verdict_and_no_problem_has_a_serious_fault_or_runs_over_its_edge(
         inside.open(f"/{page}")
         inside.see("trace")
         look.check(inside, f"away-{page[:12].replace('?', '-').replace('/', '-')}")
+    assert not look.faults, "\n".join(look.faults)
+
+
+def test_a_link_is_made_copied_and_opened_by_somebody_who_has_not_signed_in(
+    inside: Visitor, document: str, look: Look
+) -> None:
+    look.put_on(inside)
+    inside.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    inside.open(f"/documents/{document}")
+    inside.see("share").click()
+    dialog = inside.page.get_by_role("dialog", name=said(look.language, "link.title"))
+    dialog.wait_for()
+    look.check(inside, "no-link-yet")
+    dialog.get_by_label(said(look.language, "link.day")).check()
+    inside.see("make-link").click()
+    link = inside.see("link").input_value()
+    assert inside.see("link-who").inner_text().startswith(said(look.language, "link.until"))
+    dialog.get_by_role("button", name=said(look.language, "app.copy"), exact=True).click()
+    dialog.get_by_role("button", name=said(look.language, "app.copied"), exact=True).wait_for()
+    assert inside.page.evaluate("navigator.clipboard.readText()") == link
+    look.check(inside, "a-link")
+    assert httpx2.get(link, timeout=30).content == TEXT
+    inside.press("Escape")
+    inside.page.locator("dialog").wait_for(state="detached")
+    assert inside.page.evaluate("document.activeElement.dataset.testid") == "share"
     assert not look.faults, "\n".join(look.faults)
 
 
