@@ -179,6 +179,7 @@ def test_a_link_is_made_copied_and_opened_by_somebody_who_has_not_signed_in(
     dialog.get_by_label(said(look.language, "link.day")).check()
     inside.see("make-link").click()
     link = inside.see("link").input_value()
+    assert inside.page.evaluate("document.activeElement.dataset.testid") == "make-link"
     assert inside.see("link-who").inner_text().startswith(said(look.language, "link.until"))
     dialog.get_by_role("button", name=said(look.language, "app.copy"), exact=True).click()
     dialog.get_by_role("button", name=said(look.language, "app.copied"), exact=True).wait_for()

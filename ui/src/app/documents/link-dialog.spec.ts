@@ -53,6 +53,7 @@ describe('the dialog of a link', () => {
   it('makes a link for as long as is chosen, an hour at first, and says who can open it and until when', async () => {
     const page = opened();
     page.click('Create link');
+    page.click('Create link');
     await page.until(() => expect(address(page)).toBe('http://agent/1?ticket=t'));
     expect(page.said('link-who')).toBe(`Anyone who has this link can open the document without signing in until ${TestBed.inject(Language).dateBriefly(UNTIL)}, your time.`);
     page.element.querySelector<HTMLInputElement>('input[type=radio][value="604800"]')?.click();

@@ -40,7 +40,9 @@ export class LinkDialog {
     inject(DestroyRef).onDestroy(() => this.link.stop());
   }
 
+  /** Not by a button that is disabled meanwhile: that one would lose the focus. */
   protected async make(): Promise<void> {
+    if (this.link.isOn()) return;
     this.link.value.set(undefined);
     this.link.problem.set(undefined);
     await this.link.load((signal) => this.archive.link(this.documentId(), this.seconds(), signal));
