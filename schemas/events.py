@@ -188,6 +188,15 @@ class KeyRegistered(Message):
     active_from: datetime
 
 
+class KeyRetired(Message):
+    """Nothing that this token-signing key has signed, or will sign, is believed any more. It holds for ever."""
+
+    topic: ClassVar[str] = KEY_EVENT
+    aggregate: ClassVar[str] = "key"
+
+    key_id: KeyId
+
+
 class Output(Value):
     """A record that a saga sends, stored whole so that a redelivered input sends the same bytes again."""
 

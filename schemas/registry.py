@@ -23,6 +23,7 @@ MESSAGES: tuple[type[Message], ...] = (
     requests.UploadRequested,
     requests.AccountRequested,
     requests.KeyRequested,
+    requests.KeyRetirementRequested,
     requests.DeadlineExpired,
     commands.ExtractText,
     commands.AbandonUpload,
@@ -42,6 +43,7 @@ MESSAGES: tuple[type[Message], ...] = (
     events.ElementStatus,
     events.AccountCreated,
     events.KeyRegistered,
+    events.KeyRetired,
     events.SagaAdvanced,
 )
 BY_TYPE: Mapping[str, type[Message]] = {model.type_name(): model for model in MESSAGES}

@@ -81,6 +81,14 @@ class KeyRequested(InboxMessage):
     signature: bytes = b""
 
 
+class KeyRetirementRequested(InboxMessage):
+    """A signing key is to be believed no more. `signature` as in `AccountRequested`."""
+
+    key_id: KeyId
+    request_sha256: str
+    signature: bytes = b""
+
+
 class DeadlineExpired(InboxMessage):
     """A saga's deadline has passed. `token` is the saga version that set it; a stale token is ignored."""
 

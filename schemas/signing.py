@@ -1,9 +1,9 @@
 """What the installation signs: requests that change accounts or keys, as the bytes of the record without signature."""
 
 from schemas.registry import encode
-from schemas.requests import AccountRequested, KeyRequested
+from schemas.requests import AccountRequested, KeyRequested, KeyRetirementRequested
 
-SignedRequest = AccountRequested | KeyRequested
+SignedRequest = AccountRequested | KeyRequested | KeyRetirementRequested
 
 
 def signable(request: SignedRequest) -> bytes:

@@ -13,7 +13,6 @@ from infra.runtime.telemetry import current_traceparent, span
 from producers.publisher import Publisher
 from schemas.envelope import Message, Received, Record
 from schemas.errors import Busy
-from schemas.requests import AccountRequested, KeyRequested
 from schemas.signing import SignedRequest
 from stream_processors.sagas.decision import as_record, decide
 from stream_processors.sagas.saga import Given
@@ -111,7 +110,7 @@ class Decider:
             await self._publisher.publish(record)
 
     def _judged(self, message: Message) -> Given:
-        is_verified = isinstance(message, AccountRequested | KeyRequested) and self._verify(message)
+        is_verified = isinstance(message, SignedRequest) and self._verify(message)
         return replace(self._given, verified=is_verified)
 
 

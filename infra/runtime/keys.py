@@ -29,7 +29,7 @@ from infra.runtime.settings_sections import KafkaSettings
 from schemas.dead_letters import text_headers
 from schemas.envelope import Position
 from schemas.errors import Malformed, Transient, UndecodableRecord
-from schemas.events import KeyRegistered
+from schemas.events import KeyRegistered, KeyRetired
 from schemas.registry import receive
 from schemas.topics import BY_NAME, KEY_EVENT
 
@@ -90,21 +90,30 @@ class SigningKey:
 
 @dataclass(frozen=True)
 class KeyRing:
-    """All verifying keys by their `kid`."""
+    """All verifying keys by their `kid`, and since when those that are retired are.
+
+    Both only grow, so that it does not matter in which order, or how often, registrations and retirements are read.
+    """
 
     keys: Mapping[str, VerifyingKey] = field(default_factory=dict)
+    retired: Mapping[str, datetime] = field(default_factory=dict)
 
     def find(self, kid: str) -> VerifyingKey | None:
-        """Return the key with this id, or None."""
-        return self.keys.get(kid)
+        """Return the key with this id; None when it is not known, or retired."""
+        return None if kid in self.retired else self.keys.get(kid)
 
     def with_key(self, key: VerifyingKey) -> "KeyRing":
         """Return a ring with `key` in it; the first registration of an id wins."""
         return self if key.kid in self.keys else replace(self, keys={**self.keys, key.kid: key})
 
+    def with_retired(self, kid: str, at: datetime) -> "KeyRing":
+        """Return a ring in which this id, known or not, verifies nothing for ever; the earliest retirement counts."""
+        since = self.retired.get(kid)
+        return self if since is not None and since <= at else replace(self, retired={**self.retired, kid: at})
+
     def jwks(self) -> dict[str, object]:
-        """Return the JWK set (RFC 7517 section 5)."""
-        return {"keys": [json.loads(key.public_jwk) for key in self.keys.values()]}
+        """Return the JWK set (RFC 7517 section 5) of the keys that are not retired."""
+        return {"keys": [json.loads(key.public_jwk) for kid, key in self.keys.items() if kid not in self.retired]}
 
 
 def generate_key(kid: str, active_from: datetime) -> SigningKey:
@@ -119,7 +128,10 @@ def ring_of(value: Mapping[str, object] | None) -> KeyRing:
         for item in (value or {"keys": []})["keys"]:  # type: ignore[attr-defined]
             active_from = datetime.fromisoformat(item["active_from"])
             ring = ring.with_key(VerifyingKey.parse(item["kid"], item["public_jwk"], active_from))
-    except (KeyError, TypeError, ValueError) as error:
+        # A file of an earlier release has no retired keys.
+        for kid, at in (value or {}).get("retired", {}).items():  # type: ignore[attr-defined]
+            ring = ring.with_retired(kid, datetime.fromisoformat(at))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Malformed("This is not a stored set of keys.") from error
     return ring
 
@@ -128,15 +140,24 @@ def stored(ring: KeyRing) -> dict[str, object]:
     """Return `ring` as JSON values."""
     keys = ring.keys.values()
     return {
-        "keys": [{"kid": k.kid, "public_jwk": k.public_jwk, "active_from": k.active_from.isoformat()} for k in keys]
+        "keys": [{"kid": k.kid, "public_jwk": k.public_jwk, "active_from": k.active_from.isoformat()} for k in keys],
+        "retired": {kid: at.isoformat() for kid, at in ring.retired.items()},
     }
 
 
-Observer = Callable[[KeyRegistered], None]
+KeyEvent = KeyRegistered | KeyRetired
+Observer = Callable[[KeyEvent], None]
 
 
-def unobserved(_event: KeyRegistered) -> None:
+def unobserved(_event: KeyEvent) -> None:
     """Nobody else looks at the events."""
+
+
+def told(ring: KeyRing, event: KeyEvent) -> KeyRing:
+    """Return `ring` with what `event` says; Malformed when the key that it registers is none."""
+    if isinstance(event, KeyRetired):
+        return ring.with_retired(event.key_id, event.meta.occurred_at)
+    return ring.with_key(VerifyingKey.parse(event.key_id, event.public_jwk, event.active_from))
 
 
 class KeyFollower:
@@ -188,9 +209,8 @@ class KeyFollower:
         position = Position(record.topic, record.partition, record.offset)
         try:
             message = receive(position, record.key, record.value, text_headers(record.headers)).message
-            if isinstance(message, KeyRegistered):
-                key = VerifyingKey.parse(message.key_id, message.public_jwk, message.active_from)
-                self._ring = self._ring.with_key(key)
+            if isinstance(message, KeyRegistered | KeyRetired):
+                self._ring = told(self._ring, message)
                 self._observe(message)
         except (UndecodableRecord, Malformed) as error:
             # A key that cannot be read is no key: whatever it signed is refused. Its dead letter is the projector's.

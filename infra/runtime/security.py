@@ -220,7 +220,8 @@ def _verify(
         raise _RefusedError("it is of another kind")
     key = ring.find(header["kid"]) if isinstance(header["kid"], str) else None
     if key is None:
-        raise _RefusedError("its key is not known")
+        is_retired = isinstance(header["kid"], str) and header["kid"] in ring.retired
+        raise _RefusedError("its key is retired" if is_retired else "its key is not known")
     _check_claims(claims, expected, now, key.active_from)
     if before is None or before.key != key:
         _check_signature(text, key)

@@ -9,9 +9,16 @@ from projections.tables import Row
 from projections.timeline.payload import payload_of
 from schemas.envelope import Actor, Message, Received
 from schemas.events import SagaAdvanced
-from schemas.requests import AccountRequested, KeyRequested, UploadRequested
+from schemas.requests import AccountRequested, KeyRequested, KeyRetirementRequested, UploadRequested
 
-_KINDS = MappingProxyType({UploadRequested: "upload", AccountRequested: "account", KeyRequested: "key"})
+_KINDS = MappingProxyType(
+    {
+        UploadRequested: "upload",
+        AccountRequested: "account",
+        KeyRequested: "key",
+        KeyRetirementRequested: "key_retirement",
+    }
+)
 
 
 class RequestRow(NamedTuple):
@@ -74,13 +81,13 @@ def fold(received: Received) -> tuple[Row, ...]:
     match message:
         case SagaAdvanced():
             return (_saga(message),)
-        case UploadRequested() | AccountRequested() | KeyRequested():
+        case UploadRequested() | AccountRequested() | KeyRequested() | KeyRetirementRequested():
             return (_request(message),)
         case _:
             return ()
 
 
-def _request(message: UploadRequested | AccountRequested | KeyRequested) -> RequestRow:
+def _request(message: UploadRequested | AccountRequested | KeyRequested | KeyRetirementRequested) -> RequestRow:
     return RequestRow(
         operation_id=message.meta.aggregate_id,
         kind=_KINDS[type(message)],

@@ -9,7 +9,7 @@ from schemas.errors import Corrupted
 from schemas.events import Output, SagaAdvanced
 from schemas.registry import encode
 from schemas.requests import DeadlineExpired
-from stream_processors.sagas import account, key, upload
+from stream_processors.sagas import account, key, key_retirement, upload
 from stream_processors.sagas.saga import TERMINAL, Advanced, Given, StateT, effect_of
 
 
@@ -29,7 +29,8 @@ class Saga(Generic[StateT]):
 UPLOAD = Saga(upload.KIND, upload.UploadState, upload.advance)
 ACCOUNT = Saga(account.KIND, account.AccountState, account.advance)
 KEY = Saga(key.KIND, key.KeyState, key.advance)
-KINDS = {saga.kind: saga for saga in (UPLOAD, ACCOUNT, KEY)}
+KEY_RETIREMENT = Saga(key_retirement.KIND, key_retirement.KeyRetirementState, key_retirement.advance)
+KINDS = {saga.kind: saga for saga in (UPLOAD, ACCOUNT, KEY, KEY_RETIREMENT)}
 
 
 def decide(

@@ -17,6 +17,7 @@ from schemas.events import (
     ElementScrubbed,
     ElementStatus,
     KeyRegistered,
+    KeyRetired,
     Outcome,
     Output,
     SagaAdvanced,
@@ -28,7 +29,15 @@ from schemas.fixity import DamagedPart, DamageReason, FoundBy
 from schemas.identifiers import AccountId, DocumentId, KeyId, TicketId, derive
 from schemas.registry import encode, newest_ids
 from schemas.replies import TextFinished, UploadAbandoned, UploadInProgress, UploadRefused
-from schemas.requests import AccountRequested, DeadlineExpired, Description, KeyRequested, SealedSecret, UploadRequested
+from schemas.requests import (
+    AccountRequested,
+    DeadlineExpired,
+    Description,
+    KeyRequested,
+    KeyRetirementRequested,
+    SealedSecret,
+    UploadRequested,
+)
 from tests.builders import (
     ELEMENT_ID,
     EMPTY_SHA256,
@@ -129,6 +138,7 @@ SAMPLES: tuple[Message, ...] = (
     _request(),
     AccountRequested.model_validate({**_meta(AccountRequested), **_ACCOUNT, **_SIGNED}),
     KeyRequested.model_validate({**_meta(KeyRequested), **_KEY, **_SIGNED}),
+    KeyRetirementRequested.model_validate({**_meta(KeyRetirementRequested), "key_id": KEY, **_SIGNED}),
     DeadlineExpired.model_validate({**_meta(DeadlineExpired), "token": 4}),
     ExtractText.model_validate(
         {**_meta(ExtractText, ELEMENT_ID), "document_id": DOCUMENT, "document_version": 1},
@@ -194,6 +204,7 @@ SAMPLES: tuple[Message, ...] = (
     ),
     AccountCreated.model_validate({**_meta(AccountCreated, ACCOUNT, 1), **_ACCOUNT}),
     KeyRegistered.model_validate({**_meta(KeyRegistered, KEY, 1), **_KEY}),
+    KeyRetired.model_validate({**_meta(KeyRetired, KEY, 2), "key_id": KEY}),
     _saga(),
 )
 

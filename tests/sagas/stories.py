@@ -12,6 +12,7 @@ from schemas.requests import (
     DeadlineExpired,
     InboxMessage,
     KeyRequested,
+    KeyRetirementRequested,
     SealedSecret,
     UploadRequested,
 )
@@ -109,6 +110,15 @@ def a_key_request(*, signature: bytes = SIGNATURE) -> KeyRequested:
     )
 
 
+def a_key_retirement(*, signature: bytes = SIGNATURE, name: str = "first") -> KeyRetirementRequested:
+    return KeyRetirementRequested(
+        meta=a_reply(KeyRetirementRequested, derive("key", "retirement-saga"), name, NOW),
+        key_id=KeyId(derive("a", "key")),
+        request_sha256=EMPTY_SHA256,
+        signature=signature,
+    )
+
+
 def stories() -> dict[str, Sequence[Message]]:
     """Return the stories by their names; every step of every saga is in one of them."""
     request = an_upload_request()
@@ -134,4 +144,6 @@ def stories() -> dict[str, Sequence[Message]]:
         "two for one login": (an_account_request(), an_account_request(name="second")),
         "key": (a_key_request(),),
         "key, unsigned": (a_key_request(signature=b"guess"),),
+        "key retired twice": (a_key_retirement(), a_key_retirement(name="second")),
+        "key retired, unsigned, then signed": (a_key_retirement(signature=b"", name="forged"), a_key_retirement()),
     }

@@ -1,10 +1,10 @@
 """The one-step sagas: a signature decides, and the first signed request wins."""
 
 from schemas.api.body import Problem
-from schemas.events import AccountCreated, KeyRegistered
+from schemas.events import AccountCreated, KeyRegistered, KeyRetired
 from schemas.registry import decode
 from tests.sagas.harness import World
-from tests.sagas.stories import a_key_request, an_account_request
+from tests.sagas.stories import a_key_request, a_key_retirement, an_account_request
 
 
 async def test_a_signed_request_becomes_the_fact_that_an_account_exists() -> None:
@@ -54,3 +54,17 @@ async def test_a_key_is_registered_by_a_signed_request_alone() -> None:
     assert isinstance(fact, KeyRegistered)
     assert fact.active_from == request.active_from
     assert (await world.event(forged.meta.aggregate_id)).status == "failed"
+
+
+async def test_a_key_is_retired_once_and_by_a_signed_request_alone() -> None:
+    world, signed = World(), a_key_retirement()
+    forged, again = a_key_retirement(signature=b"guess", name="forged"), a_key_retirement(name="again")
+    await world.deliver(forged)
+    refused = await world.event(signed.meta.aggregate_id)
+    assert (refused.status, refused.outputs) == ("failed", ())
+    await world.deliver_all([signed, again, forged])
+    event = await world.event(signed.meta.aggregate_id)
+    (fact,) = [decode(output.value) for output in event.outputs]
+    assert isinstance(fact, KeyRetired)
+    assert (fact.key_id, fact.key, fact.meta.actor) == (signed.key_id, signed.key_id.encode(), signed.meta.actor)
+    assert (event.status, event.meta.aggregate_version) == ("succeeded", 2)

@@ -18,7 +18,7 @@ from infra.runtime.redis import open_redis
 from infra.runtime.settings import Settings, load_settings
 from infra.runtime.settings_sections import RedisSettings
 from schemas.errors import ConfigurationInvalid, Corrupted, DatabaseUnavailable, DependencyUnavailable
-from schemas.events import KeyRegistered
+from schemas.events import KeyRegistered, KeyRetired
 from schemas.identifiers import KeyId
 from tests.builders import NOW, an_actor
 from tests.stacks import free_ports
@@ -48,6 +48,27 @@ def test_the_newest_key_whose_time_has_begun_signs() -> None:
         keyholder.take(registered(kid, hours))
     assert keyholder.signing_key(NOW).kid == "new"
     assert keyholder.signing_key(NOW + timedelta(hours=1)).kid == "next"
+
+
+def retired(kid: str) -> KeyRetired:
+    meta = KeyRetired.meta_for(
+        event_id=f"{kid}-retired",
+        aggregate_id=kid,
+        occurred_at=NOW,
+        correlation_id=kid,
+        actor=an_actor(),
+        source="processor",
+    )
+    return KeyRetired(meta=meta, key_id=KeyId(kid))
+
+
+def test_a_retired_key_never_signs_again_in_whatever_order_its_end_is_read() -> None:
+    old, new = registered("old", -2), registered("new", -1)
+    for events in ((old, new, retired("new"), new), (retired("new"), new, old), (new, retired("new"), old, new)):
+        keyholder = Keyholder(INSTALLATION)
+        for event in events:
+            keyholder.take(event)
+        assert keyholder.signing_key(NOW).kid == "old"
 
 
 def test_a_key_of_another_installation_or_an_altered_one_is_told_and_never_used() -> None:

@@ -1,19 +1,34 @@
 """Signing keys: what makes a ring, what it refuses, and that it survives on disk."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infra.runtime.files import write_json_atomic
-from infra.runtime.keys import KeyFollower, KeyRing, SigningKey, VerifyingKey, generate_key, ring_of, stored
+from infra.runtime.keys import (
+    KeyEvent,
+    KeyFollower,
+    KeyRing,
+    SigningKey,
+    VerifyingKey,
+    generate_key,
+    ring_of,
+    stored,
+    told,
+)
 from infra.runtime.settings_sections import KafkaSettings
+from schemas.envelope import Message
 from schemas.errors import Malformed
-from schemas.events import KeyRegistered
+from schemas.events import KeyRegistered, KeyRetired
 from schemas.identifiers import KeyId, derive
 from schemas.registry import encode
 from schemas.requests import SealedSecret
@@ -38,6 +53,31 @@ def a_key_registered(key: SigningKey) -> KeyRegistered:
         sealed_private=SealedSecret(key_id="installation", nonce=b"n", ciphertext=b"c"),
         active_from=NOW,
     )
+
+
+def a_key_retired(kid: str, minutes: int = 1) -> KeyRetired:
+    return KeyRetired(
+        meta=KeyRetired.meta_for(
+            event_id=derive(kid, f"key-retired-{minutes}"),
+            aggregate_id=kid,
+            aggregate_version=2,
+            occurred_at=NOW + timedelta(minutes=minutes),
+            correlation_id=derive(kid, "saga"),
+            actor=an_actor(),
+            source="processor",
+        ),
+        key_id=KeyId(kid),
+    )
+
+
+class Consumer:
+    """A consumer that gives these messages once."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
+
+    async def getmany(self, **_: object) -> dict[int, list[Raw]]:
+        return {0: [Raw.of(encode(message), offset) for offset, message in enumerate(self._messages)]}
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +156,51 @@ async def test_a_header_of_any_bytes_keeps_no_key_from_being_learnt(key: Signing
     record = encode(a_key_registered(key))
     follower._take(Raw(record.topic, 0, 0, record.key, record.value, (("traceparent", b"\xff"), ("none", None))))
     assert follower.ring.find(key.kid) is not None
+
+
+REGISTERED = {kid: a_key_registered(generate_key(kid, NOW)) for kid in ("a", "b")}
+EVENTS: tuple[KeyEvent, ...] = (
+    *REGISTERED.values(),
+    *(a_key_retired(kid, minutes) for kid in REGISTERED for minutes in (1, 2)),
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from(EVENTS), max_size=10), st.randoms(use_true_random=False))
+def test_in_whatever_order_and_however_often_it_is_told_a_retired_key_verifies_nothing(
+    events: list[KeyEvent], random: Random
+) -> None:
+    ring = again = KeyRing()
+    for event in events:
+        ring = told(ring, event)
+    for event in random.sample([*events, *events], 2 * len(events)):
+        again = ring_of(json.loads(json.dumps(stored(told(again, event)))))
+    assert again == ring
+    retired = {event.key_id for event in events if isinstance(event, KeyRetired)}
+    registered = {event.key_id for event in events if isinstance(event, KeyRegistered)}
+    assert {kid for kid in REGISTERED if ring.find(kid)} == registered - retired
+    shown: list[dict[str, str]] = ring.jwks()["keys"]  # type: ignore[assignment]
+    assert {jwk["kid"] for jwk in shown} == registered - retired
+
+
+async def test_a_retired_key_stays_retired_after_a_restart_without_the_log(key: SigningKey, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    follower = KeyFollower(KafkaSettings(), path)
+    await follower._read_some(Consumer([a_key_registered(key)]))
+    assert KeyFollower(KafkaSettings(), path).ring.find(key.kid) == verifying(key)
+    await follower._read_some(Consumer([a_key_retired(key.kid)]))
+    begun_anew = KeyFollower(KafkaSettings(), path)
+    assert begun_anew.ring.find(key.kid) is None
+    await begun_anew._read_some(Consumer([a_key_registered(key)]))
+    assert begun_anew.ring.find(key.kid) is None
+
+
+def test_a_set_on_disk_of_an_earlier_release_is_still_read(key: SigningKey) -> None:
+    ring = KeyRing().with_key(verifying(key))
+    assert ring_of({"keys": stored(ring)["keys"]}) == ring
+
+
+@pytest.mark.parametrize("retired", [1, {"a": 1}, {"a": "soon"}, [["a", "b"]]])
+def test_retired_keys_that_cannot_be_read_make_the_whole_set_unreadable(key: SigningKey, retired: object) -> None:
+    with pytest.raises(Malformed):
+        ring_of({**stored(KeyRing().with_key(verifying(key))), "retired": retired})

@@ -31,6 +31,7 @@ RINGS = (
     KeyRing({"k1": verifying(STRANGER)}),
     KeyRing({"k1": verifying(KEY, NOW + timedelta(hours=1))}),
     KeyRing(),
+    KeyRing({"k1": verifying(KEY)}).with_retired("k1", NOW),
 )
 
 
@@ -91,11 +92,12 @@ def test_a_signature_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ("ring", "seconds", "why"),
     [
         (RINGS[2], 0, "its key is not known"),
+        (RINGS[6], 0, "its key is retired. Ask the gateway for a new one"),
         (RINGS[3], 0, "its signature is wrong"),
         (RINGS[4], 0, "older than its key"),
         (RINGS[0], 61, "expired"),
     ],
-    ids=["key taken away", "key replaced", "key believed from later on", "time is up"],
+    ids=["key taken away", "key retired", "key replaced", "key believed from later on", "time is up"],
 )
 def test_what_was_believed_a_moment_ago_is_refused_at_once(ring: KeyRing, seconds: int, why: str) -> None:
     known = SignedTexts(LETTERS_MAX)

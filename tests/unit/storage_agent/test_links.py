@@ -1,5 +1,6 @@
-"""Links: they open one document, for whoever has them, until they expire or their key is taken away."""
+"""Links: they open one document, for whoever has them, until they expire or their key is retired."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +10,7 @@ import pytest
 
 from infra.runtime.keys import KeyRing
 from schemas.ticket import TicketUse, UploadTicket
-from tests.agents import Plane, a_plane, a_ring, path_of
+from tests.agents import KID, Plane, a_plane, a_ring, path_of
 
 DATA = "Ледоход".encode()
 WEEK = timedelta(days=7)
@@ -50,8 +51,12 @@ async def test_a_link_ends_with_the_key_that_signed_it(plane: Plane, keys: Keys)
     ticket = await plane.stored(DATA, "a.txt")
     link = plane.download_ticket(ticket, TicketUse.LINK, WEEK)
     assert await asked(plane, ticket, link) == (200, DATA)
-    keys.ring = KeyRing()
-    assert (await asked(plane, ticket, link))[0] == 401
+    keys.ring = keys.ring.with_retired(KID, plane.clock.now())
+    status, problem = await asked(plane, ticket, link)
+    assert (status, json.loads(problem)["code"]) == (401, "invalid_ticket")
+    assert "its key is retired" in json.loads(problem)["detail"]
+    put = await plane.put(plane.ticket(DATA), DATA)
+    assert (put.status_code, put.json()["code"]) == (401, "invalid_ticket")
 
 
 async def test_a_link_opens_no_other_document_and_not_what_is_said_about_its_own(plane: Plane) -> None:
