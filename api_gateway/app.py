@@ -20,6 +20,7 @@ from api_gateway.bootstrap import Bootstrap
 from api_gateway.dependencies import Parts
 from api_gateway.discovery import RedisDiscovery
 from api_gateway.keyholder import FollowedKeys, Keyholder, Keys
+from api_gateway.keys import KeyDesk
 from api_gateway.passwords import Passwords
 from api_gateway.routes import accounts, auth, damages, documents, elements, events, keys, operations, search, uploads
 from api_gateway.sessions import Sessions
@@ -152,6 +153,7 @@ def _parts(ground: _Ground, keys: Keys, begun: asyncio.Event) -> Parts:
         discovery=RedisDiscovery(ground.redis, views),
         publisher=ground.publisher,
         keys=keys,
+        key_desk=KeyDesk(ground.publisher, ground.installation, clock, keys),
         sessions=Sessions(
             views=views,
             keys=keys,

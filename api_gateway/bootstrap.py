@@ -1,7 +1,6 @@
 """The first start: a signing key and an administrator, asked for through the inbox like any other change."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +11,18 @@ from pydantic import SecretStr
 from api_gateway.accounts import AccountDesk, NewAccount
 from api_gateway.inbox import acknowledgement
 from api_gateway.keyholder import Keyholder
+from api_gateway.keys import key_request
 from api_gateway.passwords import generated_password
 from api_gateway.ports import Views
 from infra.runtime.clock import Clock
 from infra.runtime.files import write_private
 from infra.runtime.installation import Installation
-from infra.runtime.keys import generate_key
 from infra.runtime.telemetry import span
 from producers.keys import request_key
 from producers.publisher import Publisher
 from schemas.envelope import Actor
 from schemas.errors import DependencyUnavailable, Transient
-from schemas.identifiers import AccountId, KeyId, derive, new_id
+from schemas.identifiers import AccountId, derive, new_id
 from schemas.permissions import Role
 from schemas.requests import KeyRequested
 
@@ -84,26 +83,11 @@ class Bootstrap:
 
     async def _first_key(self) -> KeyRequested:
         """Its ids follow from the installation: of two gateways, or of two tries, the first one counts."""
-        now = self.clock.now()
-        operation_id = derive(self.installation.installation_id, "bootstrap-key")
-        key_id = derive(operation_id, "key")
-        key = await asyncio.to_thread(generate_key, key_id, now)
-        jwk = key.public_jwk()
-        return KeyRequested(
-            meta=KeyRequested.meta_for(
-                event_id=operation_id,
-                aggregate_id=operation_id,
-                occurred_at=now,
-                correlation_id=operation_id,
-                actor=self._actor(),
-                source=SOURCE,
-            ),
-            key_id=KeyId(key_id),
-            public_jwk=jwk,
-            sealed_private=self.installation.wrap(key.der(), key_id),
-            active_from=now,
-            request_sha256=hashlib.sha256(jwk.encode()).hexdigest(),
-        )
+        # The request that made a key which is retired now makes no second one.
+        retired = len(self.keyholder.retired)
+        role = f"bootstrap-key-{retired}" if retired else "bootstrap-key"
+        operation_id = derive(self.installation.installation_id, role)
+        return await key_request(self.installation, operation_id, self.clock.now(), self._actor())
 
     async def _ensure_administrator(self) -> None:
         if await self.views.has_administrator():

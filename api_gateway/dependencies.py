@@ -11,6 +11,7 @@ from starlette.requests import Request
 from api_gateway.accounts import AccountDesk
 from api_gateway.discovery import Discovery
 from api_gateway.keyholder import Keys
+from api_gateway.keys import KeyDesk
 from api_gateway.ports import Views
 from api_gateway.sessions import Sessions
 from infra.runtime.clock import Clock
@@ -33,6 +34,7 @@ class Parts:
     discovery: Discovery
     publisher: Publisher
     keys: Keys
+    key_desk: KeyDesk
     sessions: Sessions
     accounts: AccountDesk
     issuer: str
@@ -81,6 +83,7 @@ EventReader = Annotated[AccessClaims, Depends(may(Permission.READ_EVENTS))]
 ElementReader = Annotated[AccessClaims, Depends(may(Permission.READ_ELEMENTS))]
 OperationReader = Annotated[AccessClaims, Depends(may(Permission.READ_OPERATIONS))]
 AccountKeeper = Annotated[AccessClaims, Depends(may(Permission.MANAGE_ACCOUNTS))]
+KeyKeeper = Annotated[AccessClaims, Depends(may(Permission.MANAGE_KEYS))]
 
 
 def actor_of(who: AccessClaims) -> Actor:

@@ -103,6 +103,13 @@ class LoginTaken(Rejected):
     title = "Login already taken"
 
 
+class KeyInUse(Rejected):
+    """This key signs now. Let a new one take its place in the same request (`replace`): everybody signs in anew."""
+
+    code = "key_in_use"
+    title = "Key in use"
+
+
 class IdempotencyKeyReused(Rejected):
     """The Idempotency-Key was used for a different request. Use a new key for a new request."""
 

@@ -14,6 +14,7 @@ class Permission(StrEnum):
     READ_ELEMENTS = "elements:read"
     READ_OPERATIONS = "operations:read"
     MANAGE_ACCOUNTS = "accounts:manage"
+    MANAGE_KEYS = "keys:manage"
 
 
 class Role(StrEnum):

@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli import accounts, checkpoint, containers, demo, documents, elements, programs, stack, views
+from infra.cli import accounts, checkpoint, containers, demo, documents, elements, keys, programs, stack, views
 from infra.cli.command import new_app, run_command
 
 
@@ -14,6 +14,7 @@ def build_app() -> typer.Typer:
     documents.register(app)
     demo.register(app)
     accounts.register(app)
+    keys.register(app)
     views.register(app)
     elements.register(app)
     checkpoint.register(app)

@@ -23,6 +23,7 @@ from schemas.api.body import Page
 from schemas.api.documents import DocumentBody, HitBody, LinkAnswer, LinkBody
 from schemas.api.events import EventBody
 from schemas.api.fixity import DamageBody
+from schemas.api.keys import KeyBody, RetirementBody
 from schemas.api.operations import OperationBody
 from schemas.api.uploads import UploadAnswer, UploadBody
 from schemas.errors import Unauthenticated, ViewsBehind
@@ -150,6 +151,15 @@ class ArchiveClient:
         """Return a link that opens the document's content for whoever has it. NotFound."""
         body = LinkBody(seconds=seconds).model_dump(mode="json")
         return parsed(LinkAnswer, self._ask("POST", f"/api/v1/documents/{_part(document_id)}/links", json=body))
+
+    def keys(self) -> tuple[KeyBody, ...]:
+        """Return all signing keys, retired ones too, the newest first."""
+        return parsed(Page[KeyBody], self._ask("GET", "/api/v1/keys")).items
+
+    def retire_key(self, kid: str, *, replace: bool) -> KeyBody:
+        """Retire a key, and let a new one take its place if it is in use. NotFound, KeyInUse."""
+        body = RetirementBody(replace=replace).model_dump(mode="json")
+        return parsed(KeyBody, self._ask("POST", f"/api/v1/keys/{_part(kid)}/retire", json=body))
 
     def attributes(self, document_id: str) -> bytes:
         """Return the sealed `attr.json`, byte for byte."""

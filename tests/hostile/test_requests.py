@@ -25,7 +25,7 @@ from api_gateway.ports import Operation
 from schemas.identifiers import new_id
 from tests.agents import SECRET, Plane, a_plane, path_of
 from tests.builders import NOW
-from tests.unit.api_gateway.edge import Edge, cheap_passwords
+from tests.unit.api_gateway.edge import Edge, cheap_passwords, signing_key
 
 SLICE = 25
 Answers = list[tuple[str, httpx2.Response]]
@@ -129,7 +129,8 @@ def cases_of(route: str) -> st.SearchStrategy[tuple[Any, dict[str, str], str]]:
 @pytest.mark.parametrize("route", described())
 async def test_no_request_to_the_gateway_is_answered_by_a_fault_or_by_anything_but_a_problem(route: str) -> None:
     edge = Edge(passwords=cheap_passwords())
-    known = {"document_id": edge.add_document(TITLE).body.document_id, "operation_id": ENDED.operation_id}
+    document_id = edge.add_document(TITLE).body.document_id
+    known = {"document_id": document_id, "operation_id": ENDED.operation_id, "kid": signing_key().kid}
     edge.views.operations[ENDED.operation_id] = ENDED
     token = edge.headers("administrator")["Authorization"]
     answers = []

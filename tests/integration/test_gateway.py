@@ -110,3 +110,26 @@ async def test_the_views_tell_where_the_elements_are_when_redis_refuses_the_pass
     views.elements = [HOT]
     async with Redis.from_url(f"redis://:wrong@{address.hostname}:{address.port}/0", socket_timeout=5.0) as redis:
         assert await RedisDiscovery(redis, views).elements() == (HOT,)
+
+
+def test_what_a_retired_key_has_signed_is_refused_everywhere_and_after_restarts_too(
+    stack: Stack, archive: Archive
+) -> None:
+    document_id = archive.store("по ссылке.txt", b"shared")["document_id"]
+    link = archive.http.post(f"/api/v1/documents/{document_id}/links", json={"seconds": 600}).json()["url"]
+    assert httpx2.get(link, timeout=10).content == b"shared"
+    (kid,) = [key["kid"] for key in archive.get("/keys").json()["items"] if key["in_use"]]
+    refused = archive.http.post(f"/api/v1/keys/{kid}/retire", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "key_in_use")
+    told = json.loads(stack.artstore("keys", "retire", kid, "--replace", "--json").stdout)
+    assert (told["kid"], told["in_use"], told["retired_at"] is None) == (kid, False, False)
+    assert archive.get("/documents").status_code == 401
+    eventually(lambda: httpx2.get(link, timeout=10).status_code == 401, 10, "an agent believes a retired key")
+    for name in ("gateway", "agent-hot"):
+        stack.send(name, signal.SIGKILL)
+        stack.await_ready(name)
+    answer = httpx2.get(link, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_ticket")
+    assert archive.get("/documents").status_code == 401
+    archive.sign_in()
+    assert archive.content(document_id).content == b"shared"

@@ -15,12 +15,13 @@ from api_gateway.attempts import Attempts
 from api_gateway.dependencies import Parts
 from api_gateway.discovery import ViewDiscovery
 from api_gateway.keyholder import MemoryKeys
+from api_gateway.keys import KeyDesk
 from api_gateway.passwords import Passwords
 from api_gateway.ports import Account, Document, Element, MemoryViews, Operation
 from api_gateway.sessions import Sessions
 from infra.runtime.clock import ManualClock
 from infra.runtime.installation import Installation
-from infra.runtime.keys import SigningKey, generate_key
+from infra.runtime.keys import KeyRing, SigningKey, generate_key
 from infra.runtime.metrics import Metrics
 from infra.runtime.security import LINK_LIFE_MAX, AccessClaims, sign_token
 from producers.publisher import MemoryPublisher
@@ -31,7 +32,7 @@ from schemas.envelope import Message, Position, Record
 from schemas.events import Capacity
 from schemas.identifiers import DocumentId, derive, new_id
 from schemas.registry import decode
-from schemas.requests import AccountRequested, UploadRequested
+from schemas.requests import AccountRequested, KeyRequested, KeyRetirementRequested, UploadRequested
 from tests.builders import EMPTY_SHA256, NOW
 
 INSTALLATION = Installation.from_secret(bytes(range(32)))
@@ -58,11 +59,12 @@ def signing_key() -> SigningKey:
 
 
 class FoldingPublisher(MemoryPublisher):
-    """The double of the log, with a projector that never lags behind it; `lags` lets it fall behind."""
+    """The double of the log, with processor and projector that never lag behind it; `lags` lets them fall behind."""
 
-    def __init__(self, views: MemoryViews) -> None:
+    def __init__(self, views: MemoryViews, keys: MemoryKeys) -> None:
         super().__init__()
         self.views = views
+        self.keys = keys
         self.lags = False
 
     async def publish(self, record: Record) -> Position:
@@ -72,6 +74,15 @@ class FoldingPublisher(MemoryPublisher):
         return position
 
     def fold(self, message: Message) -> None:
+        if isinstance(message, KeyRequested):
+            der = INSTALLATION.unwrap(message.sealed_private, message.key_id)
+            self.keys.add(SigningKey.parse(message.key_id, message.active_from, der))
+        elif isinstance(message, KeyRetirementRequested):
+            self.keys.retire(message.key_id, message.meta.occurred_at)
+        else:
+            self._fold_operation(message)
+
+    def _fold_operation(self, message: Message) -> None:
         assert isinstance(message, UploadRequested | AccountRequested)
         upload = message if isinstance(message, UploadRequested) else None
         operation = Operation(
@@ -107,15 +118,16 @@ class Edge:
     def __post_init__(self) -> None:
         self.views.elements = [HOT, VAULT]
         self.begun.set()
-        self.publisher = FoldingPublisher(self.views)
+        self.keys = keys = MemoryKeys(signing_key())
+        self.publisher = FoldingPublisher(self.views, keys)
         self.desk = AccountDesk(self.publisher, self.passwords, INSTALLATION, self.clock)
-        keys = MemoryKeys(signing_key())
         self.parts = Parts(
             clock=self.clock,
             views=self.views,
             discovery=ViewDiscovery(self.views),
             publisher=self.publisher,
             keys=keys,
+            key_desk=KeyDesk(self.publisher, INSTALLATION, self.clock, keys),
             sessions=Sessions(
                 self.views,
                 keys,
@@ -134,14 +146,18 @@ class Edge:
             upload_deadline=timedelta(hours=24),
             upload_deadline_max=timedelta(hours=48),
         )
-        self.ring = keys.ring
         transport = httpx2.ASGITransport(app=make_app(self.parts, self.metrics), raise_app_exceptions=False)
         self.http = httpx2.AsyncClient(transport=transport, base_url="http://gateway")
+
+    @property
+    def ring(self) -> KeyRing:
+        """What verifies now."""
+        return self.keys.ring
 
     def token(self, role: str = "editor", login: str = "anna", now: datetime | None = None) -> str:
         who = AccessClaims(subject=derive(login, "account"), login=login, full_name="Анна Ёлкина", role=role)
         begun = now or self.clock.now()
-        return sign_token(signing_key(), who, begun, begun + timedelta(minutes=15))
+        return sign_token(self.keys.signing_key(begun), who, begun, begun + timedelta(minutes=15))
 
     def headers(self, role: str = "editor", login: str = "anna", **more: str) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in more.items()}

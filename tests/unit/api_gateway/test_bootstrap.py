@@ -16,7 +16,8 @@ from infra.runtime.clock import ManualClock
 from infra.runtime.installation import verify_signature
 from producers.publisher import MemoryPublisher
 from schemas.envelope import Position, Record
-from schemas.events import KeyRegistered
+from schemas.events import KeyRegistered, KeyRetired
+from schemas.identifiers import KeyId
 from schemas.registry import decode
 from schemas.requests import AccountRequested, KeyRequested
 from schemas.signing import signable
@@ -125,6 +126,23 @@ async def test_a_start_that_broke_off_is_repeated_with_the_same_ids_and_the_pass
     await first.complete()
     assert await is_password(log, "kept password")
     assert file.read_text() == "kept password\n"
+
+
+async def test_a_start_that_finds_all_keys_retired_makes_another_one(tmp_path: Path) -> None:
+    log, file = Log(), tmp_path / "admin-password"
+    await bootstrap(log, file).complete()
+    first = log.keyholder.signing_key(NOW).kid
+    meta = KeyRetired.meta_for(
+        event_id="retired",
+        aggregate_id=first,
+        occurred_at=NOW,
+        correlation_id="retired",
+        actor=log.requests()[0].meta.actor,
+        source="processor",
+    )
+    log.keyholder.take(KeyRetired(meta=meta, key_id=KeyId(first)))
+    await bootstrap(log, file).complete()
+    assert log.keyholder.signing_key(NOW).kid != first
 
 
 async def test_a_given_password_is_used_and_not_written(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,6 +25,7 @@ from infra.runtime.problems import install_problem_handlers
 from schemas import errors
 from schemas.api.accounts import AccountBody
 from schemas.api.documents import LinkBody
+from schemas.api.keys import KeyBody, RetirementBody
 from schemas.api.uploads import UploadBody
 from schemas.attributes import SEAL_FIELD
 from schemas.sealing import seal
@@ -54,6 +55,10 @@ class Stored:
     arriving: Arriving | None = None
 
 
+def a_key(kid: str, *, in_use: bool = False, retired_at: datetime | None = None) -> KeyBody:
+    return KeyBody(kid=kid, active_from=NOW - timedelta(days=1), in_use=in_use, retired_at=retired_at)
+
+
 @dataclass
 class World(Interruptions):
     """The state of the archive, and the mischief that a test asks of it."""
@@ -75,6 +80,7 @@ class World(Interruptions):
     credentials_at_agent: list[str] = field(default_factory=list)
     accounts: dict[str, AccountBody] = field(default_factory=dict)
     account_ends_as: str = "succeeded"
+    keys: dict[str, KeyBody] = field(default_factory=lambda: {"new": a_key("new", in_use=True), "old": a_key("old")})
 
     def committed(self) -> list[Stored]:
         """Committed documents, newest first."""
@@ -209,6 +215,21 @@ async def _damages(request: Request) -> Response:
     return _page(request, items)
 
 
+async def _keys(request: Request) -> Response:
+    return _page(request, [key.model_dump(mode="json") for key in _signed_in(request).keys.values()])
+
+
+async def _retire_key(request: Request) -> Response:
+    world, kid = _signed_in(request), request.path_params["kid"]
+    body = RetirementBody.model_validate_json(await request.body())
+    if kid not in world.keys:
+        raise errors.NotFound
+    if world.keys[kid].in_use and not body.replace:
+        raise errors.KeyInUse
+    world.keys[kid] = a_key(kid, retired_at=NOW)
+    return JSONResponse(world.keys[kid].model_dump(mode="json"))
+
+
 async def _document(request: Request) -> Response:
     world = _signed_in(request)
     return JSONResponse(shown(world.document(request.path_params["id"]), world))
@@ -324,6 +345,8 @@ GATEWAY_ROUTES = (
     Route("/api/v1/documents/{id}/content", _content),
     Route("/api/v1/documents/{id}/links", _link, methods=["POST"]),
     Route("/api/v1/damages", _damages),
+    Route("/api/v1/keys", _keys),
+    Route("/api/v1/keys/{kid}/retire", _retire_key, methods=["POST"]),
     Route("/api/v1/search", _search),
     Route("/api/v1/events", _events),
 )

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from infra.cli import accounts, demo, documents
+from infra.cli import accounts, demo, documents, keys
 from infra.cli.client import ArchiveClient
 from infra.cli.session import Place
 from infra.stack.demo.collection import Collection
@@ -57,6 +57,7 @@ def artstore(place: Place, collection: Collection) -> Command:
     app = typer.Typer()
     documents.register(app, lambda: place)
     accounts.register(app, lambda: place, wait_seconds=0.5)
+    keys.register(app, lambda: place)
     demo.register(app, lambda: place, lambda: collection)
 
     def run(*words: str | Path, typed: str = "") -> Result:

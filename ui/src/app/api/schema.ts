@@ -13,7 +13,9 @@ export interface paths {
         };
         /**
          * Key Set
-         * @description Return the JWK set (RFC 7517). A key is announced before it is used, so five minutes of cache do no harm.
+         * @description Return the JWK set (RFC 7517), fresh for five minutes: this is how long others may still believe a retired key.
+         *
+         *     The programs of this installation do not read it: they follow the log.
          */
         get: operations["key_set__well_known_jwks_json_get"];
         put?: never;
@@ -218,6 +220,46 @@ export interface paths {
         get: operations["list_events_api_v1_events_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description List all signing keys, retired ones too, the newest first.
+         */
+        get: operations["list_keys_api_v1_keys_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{kid}/retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retire Key
+         * @description Retire a key for ever: no token, ticket or link that it has signed is taken any more, by any program.
+         */
+        post: operations["retire_key_api_v1_keys__kid__retire_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -568,6 +610,23 @@ export interface components {
             state: "whole" | "damaged";
         };
         /**
+         * KeyBody
+         * @description A key that signs tokens, tickets and links, or did. Nothing of a key with `retired_at` is believed any more.
+         */
+        KeyBody: {
+            /**
+             * Active From
+             * Format: date-time
+             */
+            active_from: string;
+            /** In Use */
+            in_use: boolean;
+            /** Kid */
+            kid: string;
+            /** Retired At */
+            retired_at?: string | null;
+        };
+        /**
          * LinkAnswer
          * @description A link that opens this version of a document for whoever has it, until `expires_at`.
          */
@@ -662,6 +721,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[KeyBody] */
+        Page_KeyBody_: {
+            /** Items */
+            items: components["schemas"]["KeyBody"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /**
          * PassBody
          * @description The last whole pass of an element over all that it holds: `bytes` read, `damaged` versions at its end.
@@ -739,6 +805,17 @@ export interface components {
             class: string;
             /** Until */
             until: string | null;
+        };
+        /**
+         * RetirementBody
+         * @description `POST /api/v1/keys/{kid}/retire`. `replace`: the key in use may be retired, a new one takes its place.
+         */
+        RetirementBody: {
+            /**
+             * Replace
+             * @default false
+             */
+            replace: boolean;
         };
         /**
          * Role
@@ -1205,6 +1282,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_EventBody_"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys_api_v1_keys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KeyBody_"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retire_key_api_v1_keys__kid__retire_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetirementBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBody"];
                 };
             };
             /** @description A problem (RFC 9457). */

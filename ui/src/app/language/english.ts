@@ -178,6 +178,7 @@ export const ENGLISH = {
   'operation.kind.upload': 'Upload',
   'operation.kind.account': 'Account',
   'operation.kind.key': 'Key',
+  'operation.kind.key_retirement': 'Key retired',
   'operation.state.running': 'running',
   'operation.state.compensating': 'being undone',
   'operation.state.succeeded': 'succeeded',

@@ -180,6 +180,7 @@ export const RUSSIAN: Dictionary = {
   'operation.kind.upload': 'Загрузка',
   'operation.kind.account': 'Учётная запись',
   'operation.kind.key': 'Ключ',
+  'operation.kind.key_retirement': 'Отзыв ключа',
   'operation.state.running': 'выполняется',
   'operation.state.compensating': 'отменяется',
   'operation.state.succeeded': 'завершена',
