@@ -2,6 +2,7 @@
 
 from tests.planted.disk_bugs import DISK_BUGS
 from tests.planted.download_bugs import DOWNLOAD_BUGS
+from tests.planted.key_bugs import KEY_BUGS
 from tests.planted.log_bugs import LOG_BUGS
 from tests.planted.planting import Bug
 from tests.planted.readable_bugs import READABLE_BUGS
@@ -24,6 +25,7 @@ GUARD = "tests/unit/stream_processors/test_guard.py"
 BUGS = (
     *DISK_BUGS,
     *DOWNLOAD_BUGS,
+    *KEY_BUGS,
     *LOG_BUGS,
     *ROT_BUGS,
     *READABLE_BUGS,
