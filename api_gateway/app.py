@@ -28,11 +28,12 @@ from api_gateway.ui import Ui, built_ui
 from api_gateway.views import PostgresViews
 from infra.runtime import kafka, postgres
 from infra.runtime.clock import Clock, SystemClock
-from infra.runtime.http import AtMost, Check, operational_routes, traced
+from infra.runtime.http import Check, operational_routes, traced
 from infra.runtime.installation import Installation
 from infra.runtime.keys import KeyFollower
 from infra.runtime.lifecycle import Process, Task
 from infra.runtime.metrics import Metrics
+from infra.runtime.places import AtMost
 from infra.runtime.problems import install_problem_handlers
 from infra.runtime.redis import open_redis
 from infra.runtime.security import ACCESS_LIFE_MAX, LINK_LIFE_MAX, UPLOAD_LIFE_MAX

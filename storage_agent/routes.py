@@ -11,17 +11,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from infra.runtime.http import SHARE_OF_AN_ADDRESS, AtMost, Check, operational_routes, traced
+from infra.runtime.http import Check, operational_routes, traced
 from infra.runtime.metrics import Metrics
+from infra.runtime.places import AtMost
 from infra.runtime.problems import install_problem_handlers, problem_response
+from infra.runtime.wire import SHARE_OF_AN_ADDRESS, handles
 from schemas.errors import Malformed
 from storage_agent.downloads import Downloads
 from storage_agent.tus import Tus
 from storage_agent.uploads import Uploads
 
 VERSION = "/documents/{document_id}/versions/{version}"
-# Each has a connection and a file open, and an ordinary limit of handles is 1024.
-REQUESTS_AT_ONCE = 384
+# On the disk, in a thread, in a commit.
+AT_WORK = 384
+# With those whose clients are waited for: a slow one has a handful of pages, and all of them together at most what the
+# pieces of bodies and the gathering of them allow.
+UNDER_WAY = 2048
+# Of one, beside its connection: the file, and both again for a thread that sends.
+HANDLES_OF_ONE = 3
 PREFLIGHT_SECONDS = 3600
 
 
@@ -51,7 +58,10 @@ def agent_app(  # noqa: PLR0913, PLR0917 - here the parts come together
     # A redirect would name whatever host the request names.
     app.router.redirect_slashes = False
     install_problem_handlers(app)
-    return traced(_open_to_browsers(AtMost(app, REQUESTS_AT_ONCE, SHARE_OF_AN_ADDRESS)), metrics)
+    # Half of the handles are for connections.
+    under_way = min(UNDER_WAY, handles() // 2 // HANDLES_OF_ONE)
+    bounded = AtMost(app, AT_WORK, under_way, SHARE_OF_AN_ADDRESS)
+    return traced(_open_to_browsers(bounded), metrics)
 
 
 def _open_to_browsers(app: ASGIApp) -> ASGIApp:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -17,13 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.runtime.exchange import ZERO_COPY
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
-from infra.runtime.problems import problem_response
 from infra.runtime.telemetry import HEADER, span
-from schemas.errors import Busy, BusyWithYou
 
 CHECK_SECONDS = 2.0
-# Of one address; the rest is for everybody else.
-SHARE_OF_AN_ADDRESS = 0.75
 QUIET = ("/health/live", "/health/ready", "/metrics")
 TRACEPARENT = HEADER.encode()
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -65,41 +60,6 @@ def operational_routes(
 def traced(app: ASGIApp, metrics: Metrics | None = None) -> ASGIApp:
     """`app` with a server span per request (W3C traceparent taken in), an access line, and HTTP metrics when given."""
     return _Readable(_Told(app, metrics))
-
-
-class AtMost:
-    """Middleware in front of `app`: beyond so many requests at once the next one is told to come back.
-
-    Each holds memory and handles. With a `share`, one address may have that part of them and no more, so that nobody
-    keeps all others out. Health and metrics are always answered.
-    """
-
-    def __init__(self, app: ASGIApp, requests: int, share: float = 1.0) -> None:
-        self._app = app
-        self._left = requests
-        self._each = max(1, int(requests * share))
-        self._of: Counter[str] = Counter()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 503, 429 to an address that has its share, with Retry-After."""
-        address = str((scope.get("client") or ("",))[0])
-        if scope["type"] != "http" or scope["path"] in QUIET:
-            await self._app(scope, receive, send)
-        elif self._left == 0:
-            busy = Busy("As many requests are under way as this program takes at once. Repeat yours in a moment.")
-            await problem_response(busy, scope["path"])(scope, receive, send)
-        elif self._of[address] >= self._each:
-            await problem_response(BusyWithYou(), scope["path"])(scope, receive, send)
-        else:
-            self._left -= 1
-            self._of[address] += 1
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._left += 1
-                self._of[address] -= 1
-                if not self._of[address]:
-                    del self._of[address]
 
 
 async def _asked(checks: Mapping[str, Check]) -> dict[str, str | None]:

@@ -266,6 +266,11 @@ class Wire(HttpToolsProtocol):
 def more_handles() -> None:
     """Let this process have as many open handles as it may, within reason: each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = HANDLES_WANTED if hard == resource.RLIM_INFINITY else min(HANDLES_WANTED, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft != resource.RLIM_INFINITY and soft < handles():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (handles(), hard))
+
+
+def handles() -> int:
+    """Return how many handles this process may have, or will have from its start on, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(soft, HANDLES_WANTED if hard == resource.RLIM_INFINITY else min(HANDLES_WANTED, hard))

@@ -4,6 +4,7 @@ from tests.planted.planting import Bug
 
 WIRE = "tests/unit/runtime/test_wire.py"
 BODIES = "tests/unit/runtime/test_wire_bodies.py"
+PLACES = "tests/unit/runtime/test_places.py"
 DOWNLOADS = "tests/unit/storage_agent/test_damaged_downloads.py"
 
 WIRE_BUGS = (
@@ -28,6 +29,14 @@ WIRE_BUGS = (
             f"{BODIES}::test_a_body_that_drips_is_cut_and_one_that_comes_is_not",
             f"{BODIES}::test_an_answer_that_is_not_taken_is_cut",
         ),
+    ),
+    Bug(
+        "a place kept for a client that sends nothing",
+        "Some hundred slow uploads take all places for half a minute, and everybody else is told to come back.",
+        "infra/runtime/places.py",
+        "            with self._clients():\n                message = await receive()\n",
+        "            message = await receive()\n",
+        (f"{PLACES}::test_a_client_that_is_waited_for_leaves_its_place_to_others_and_is_served_to_its_end",),
     ),
     Bug(
         "memory of a piece used again too early",

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from infra.runtime.http import AtMost, operational_routes, traced
+from infra.runtime.http import operational_routes, traced
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
 
@@ -122,52 +121,3 @@ def test_two_processes_in_one_test_have_separate_metrics() -> None:
     first.saga_deadlines.inc()
     assert b"artstore_saga_deadlines_total 1.0" in first.render()
     assert b"artstore_saga_deadlines_total 0.0" in second.render()
-
-
-async def test_beyond_so_many_requests_at_once_the_next_is_told_to_come_back_and_health_is_still_answered() -> None:
-    gate, inside = asyncio.Event(), asyncio.Semaphore(0)
-
-    async def waiting(_request: Request) -> Response:
-        inside.release()
-        await gate.wait()
-        return PlainTextResponse("done")
-
-    routes = [Route("/wait", waiting), *operational_routes("gateway", {}, Metrics())]
-    transport = httpx2.ASGITransport(app=AtMost(Starlette(routes=routes), 2))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        under_way = [asyncio.create_task(client.get("/wait")) for _ in range(2)]
-        for _ in under_way:
-            await inside.acquire()
-        refused = await client.get("/wait")
-        assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "busy", "1")
-        assert (await client.get("/health/live")).status_code == 200
-        gate.set()
-        assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {200}
-        assert (await client.get("/wait")).status_code == 200
-
-
-async def test_one_address_leaves_room_for_others() -> None:
-    gate, inside = asyncio.Event(), asyncio.Semaphore(0)
-
-    async def waiting(_request: Request) -> Response:
-        inside.release()
-        await gate.wait()
-        return PlainTextResponse("done")
-
-    door = AtMost(Starlette(routes=[Route("/wait", waiting)]), 4, share=0.5)
-
-    async def asking(address: str) -> httpx2.Response:
-        transport = httpx2.ASGITransport(app=door, client=(address, 1))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://agent") as client:
-            return await client.get("/wait")
-
-    under_way = [asyncio.create_task(asking("10.0.0.1")) for _ in range(2)]
-    for _ in under_way:
-        await inside.acquire()
-    refused = await asking("10.0.0.1")
-    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "busy_with_you", "1")
-    under_way.append(asyncio.create_task(asking("10.0.0.2")))
-    await inside.acquire()
-    gate.set()
-    assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {200}
-    assert (await asking("10.0.0.1")).status_code == 200
