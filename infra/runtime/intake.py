@@ -2,19 +2,21 @@
 
 import asyncio
 import mmap
-from collections import deque
-from typing import Protocol
+from collections import Counter, deque
+from typing import ClassVar, Protocol
 
 from starlette.types import Message
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 PIECE_BYTES = 1024 * 1024
-# What a piece has when the budget for large ones is spent.
+# What a piece has when the budget for large ones is spent, and when that for these is spent as well.
 SMALL_PIECE_BYTES = 128 * 1024
+LEAST_PIECE_BYTES = 16 * 1024
 # One is being written, one waits, one is being filled.
 PIECES = 3
-LARGE_AT_ONCE = 32
+# How many bodies have pieces of each size: 96 MiB of either. Any others have the least.
+AT_ONCE = {PIECE_BYTES: 32, SMALL_PIECE_BYTES: 256}
 # Below this the plain way is as fast.
 WORTH_BYTES = 256 * 1024
 # A slow client's bytes are passed on before a piece is full.
@@ -51,18 +53,20 @@ class Lender(Protocol):
 class Intake(asyncio.BufferedProtocol):
     """The `left` bytes of a body that have not come yet. Never reads beyond them, nor more than there are pieces for.
 
-    Memory is touched as bytes come: a slow client costs what it has sent.
+    Memory is touched as bytes come: a slow client costs what it has sent. One that does not fill a piece in a second
+    leaves the larger ones to others.
     """
 
-    _large_at_work = 0
+    _at_work: ClassVar[Counter[int]] = Counter()
 
     def __init__(self, lender: Lender, cycle: RequestResponseCycle, left: int) -> None:
         self._lender = lender
         self._cycle = cycle
         self._left = left
-        self._is_large = Intake._large_at_work < LARGE_AT_ONCE
-        Intake._large_at_work += self._is_large
-        self._piece_bytes = PIECE_BYTES if self._is_large else SMALL_PIECE_BYTES
+        self._piece_bytes = LEAST_PIECE_BYTES
+        Intake._at_work[self._piece_bytes] += 1
+        self._is_open = True
+        self._have_largest()
         self._free: list[memoryview] = []
         self._made = 0
         self._filling: memoryview | None = None
@@ -78,7 +82,7 @@ class Intake(asyncio.BufferedProtocol):
         The memory of a piece is used again as soon as two more have been asked for.
         """
         while len(self._given) > 1:
-            self._free.append(self._given.popleft())
+            self._freed(self._given.popleft())
         while not self._ready:
             is_over = self._cycle.disconnected or self._cycle.response_complete
             if self._filled and is_over:
@@ -92,9 +96,10 @@ class Intake(asyncio.BufferedProtocol):
         return {"type": "http.request", "body": memory[:size], "more_body": bool(self._left or self._ready)}
 
     def close(self) -> None:
-        """Give its place back, once the request is over."""
-        Intake._large_at_work -= self._is_large
-        self._is_large = False
+        """Leave larger pieces to others, once the request is over."""
+        self._have(LEAST_PIECE_BYTES)
+        Intake._at_work[LEAST_PIECE_BYTES] -= 1
+        self._is_open = False
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the next bytes go: behind those of the same piece, and never beyond the body."""
@@ -111,7 +116,8 @@ class Intake(asyncio.BufferedProtocol):
         if not self._left:
             self._pass_on()
             self._lender.take_back()
-        elif self._filled == self._piece_bytes:
+        elif self._filling is not None and self._filled == len(self._filling):
+            self._have_largest()
             self._pass_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -134,8 +140,28 @@ class Intake(asyncio.BufferedProtocol):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._arrived.wait()
         except TimeoutError:
+            self._have(LEAST_PIECE_BYTES)
+            self._made -= len(self._free)
+            self._free.clear()
             if self._filled:
                 self._pass_on()
+
+    def _have_largest(self) -> None:
+        """Have larger pieces from now on, when there are any: they are filled in time."""
+        if self._is_open and self._piece_bytes == LEAST_PIECE_BYTES:
+            left = (size for size, most in AT_ONCE.items() if Intake._at_work[size] < most)
+            self._have(next(left, LEAST_PIECE_BYTES))
+
+    def _have(self, size: int) -> None:
+        Intake._at_work[self._piece_bytes] -= 1
+        Intake._at_work[size] += 1
+        self._piece_bytes = size
+
+    def _freed(self, memory: memoryview) -> None:
+        if len(memory) == self._piece_bytes:
+            self._free.append(memory)
+        else:
+            self._made -= 1
 
     def _pass_on(self) -> None:
         if self._filling is None:

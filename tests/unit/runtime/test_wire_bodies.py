@@ -123,6 +123,37 @@ def test_a_slow_clients_bytes_are_passed_on_before_a_piece_is_full(monkeypatch: 
         until(lambda: sum(sizes) == 1001)
 
 
+def test_a_client_that_does_not_fill_a_piece_in_a_second_leaves_the_larger_ones_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(intake, "AT_ONCE", {MEBIBYTE: 1})
+    sizes: dict[str, list[int]] = {"/slow": [], "/fast": []}
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        take: Receive = scope["extensions"][PIECES]["receive"]
+        del receive
+        while (message := await take())["type"] == "http.request":
+            sizes[scope["path"]].append(len(message["body"]))
+            if not message["more_body"]:
+                await send({"type": "http.response.start", "status": 200, "headers": EMPTY})
+                await send({"type": "http.response.body", "body": b""})
+                return
+
+    with served(noting) as port, connected(port) as slow, connected(port) as fast:
+        slow.sendall(head(len(DATA), path="/slow") + b"x")
+        until(lambda: sizes["/slow"])
+        slow.sendall(b"y")
+        until(lambda: sizes["/slow"] == [1, 1])
+        fast.sendall(head(len(DATA), path="/fast") + DATA)
+        assert statuses(read_answer(fast)) == [200]
+        assert max(sizes["/fast"]) == MEBIBYTE
+        # It may become fast again.
+        slow.sendall(DATA[2:])
+        assert statuses(read_answer(slow)) == [200]
+    assert (sizes["/slow"][2], max(sizes["/slow"])) == (intake.LEAST_PIECE_BYTES, MEBIBYTE)
+
+
 def test_no_more_is_read_than_there_are_pieces_for() -> None:
     taker = Taker()
     taker.go.clear()
