@@ -22,6 +22,8 @@ from storage_agent.reserve import Reserve
 File = TypeVar("File", bound="StagingFile")
 
 BUFFER_BYTES = 1024 * 1024
+# Of all bodies together; when there are many, each gathers less.
+GATHERED_BYTES = 128 * 1024 * 1024
 # Up to here a body is kept in memory and rides in the journal: one sync makes it durable, together with its attributes.
 SMALL_BYTES = 128 * 1024
 # Synced as it arrives: the sync of a whole large body at its end could outlast the disk's deadline, and would keep the
@@ -92,11 +94,12 @@ class StagingFile:
                 raise SizeMismatch(msg)
             self.received += len(chunk)
             self.last_byte_at = self._stagings.clock.monotonic()
-            if self.path is not None and not self._buffer and len(chunk) >= BUFFER_BYTES:
+            enough = self._stagings.worth_writing
+            if self.path is not None and not self._buffer and len(chunk) >= enough:
                 await self._flush(chunk)
                 return
             self._buffer += chunk
-            if self.path is not None and len(self._buffer) >= BUFFER_BYTES:
+            if self.path is not None and len(self._buffer) >= enough:
                 await self._flush(self._gathered())
 
     async def finish(self) -> Staged:
@@ -223,6 +226,11 @@ class Stagings:
         self._reserve = reserve
         self._folder = folder
         self._open: list[StagingFile] = []
+
+    @property
+    def worth_writing(self) -> int:
+        """Return how many bytes a body gathers in memory before they are written."""
+        return min(BUFFER_BYTES, GATHERED_BYTES // max(len(self._open), 1))
 
     async def open(self, ticket: UploadTicket) -> StagingFile:
         """Begin one PUT and promise it its room; InsufficientStorage, Malformed for a strange ticket id."""

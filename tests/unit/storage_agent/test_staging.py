@@ -142,6 +142,23 @@ async def test_a_small_body_stays_whole_in_memory_however_little_is_gathered_for
     assert (await file.finish()).body == b"small body"
 
 
+async def test_many_bodies_together_gather_no_more_for_the_disk_than_they_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "GATHERED_BYTES", 2 * staging.BUFFER_BYTES)
+    disk = ForgetfulDisk()
+    opening = stagings(disk, tmp_path)
+    half = bytes(staging.BUFFER_BYTES // 2)
+    files = [await opening.open(ticket_of(staging.BUFFER_BYTES, number)) for number in range(4)]
+    await files[0].write(half)
+    # Written though the next one is not there yet: the four together have no room for more.
+    await asyncio.sleep(0)
+    await files[0].discard()
+    await files[1].discard()
+    await files[2].write(half)
+    assert (files[0].promised, files[2].promised) == (len(half), staging.BUFFER_BYTES)
+
+
 async def test_a_large_body_is_synced_while_it_arrives_so_that_its_last_sync_is_short(tmp_path: Path) -> None:
     disk = ForgetfulDisk()
     size = staging.SYNC_BYTES * 2 + 5
