@@ -11,6 +11,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 # How long a thread may serve one client before it serves another.
 TURN_SECONDS = 0.02
+# How long it may wait in it for a client to take more; who is slower is waited for by the loop, which has room for all.
+TAKING_SECONDS = 0.002
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED, errno.ENOTCONN, errno.ETIMEDOUT})
 
 
@@ -111,7 +113,8 @@ def _sent(handles: _Handles, offset: int, count: int) -> int:
         try:
             went = os.sendfile(handles.socket, handles.file, offset + sent, count - sent)
         except BlockingIOError:
-            room.poll(left * 1000)
+            if not room.poll(min(left, TAKING_SECONDS) * 1000):
+                break
             continue
         if went == 0:
             raise EOFError

@@ -9,12 +9,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from infra.runtime import intake, pace, wire
+from infra.runtime import intake, outlet, pace, wire
 from infra.runtime.exchange import PIECES, ZERO_COPY
 from tests.serving import served
 from tests.unit.runtime.test_wire import connected, statuses, until_closed
@@ -225,6 +226,28 @@ def test_a_client_that_goes_ends_what_is_sent_to_it_and_no_handle_is_left(file: 
             assert ended.wait(5)
         gc.collect()
         until(lambda: handles() <= before)
+
+
+def test_clients_that_take_nothing_hold_no_thread(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet, "TURN_SECONDS", 60.0)
+    give = giving(file, 0, len(DATA), threading.Event())
+
+    async def alone(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/first":
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        await give(scope, receive, send)
+
+    with served(alone) as port, contextlib.ExitStack() as held:
+        for path in ("/first", "/second"):
+            slow = held.enter_context(socket.socket())
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(5)
+            slow.connect(("127.0.0.1", port))
+            slow.sendall(head(0, "GET", path))
+            assert slow.recv(100)
+        with connected(port) as fast:
+            fast.sendall(head(0, "GET"))
+            assert read_answer(fast).endswith(DATA)
 
 
 @pytest.fixture
