@@ -1,21 +1,13 @@
 """The saga of an account: one step, taken only for a request that carries the installation's signature."""
 
+from functools import partial
+
 from schemas.envelope import Message
-from schemas.errors import UnsignedRequest
-from schemas.events import AccountCreated, Outcome, StepState
+from schemas.events import AccountCreated
 from schemas.identifiers import AccountId
 from schemas.requests import AccountRequested
-from stream_processors.sagas.saga import (
-    Advanced,
-    Given,
-    State,
-    Status,
-    Step,
-    Subject,
-    effect_of,
-    is_awaited,
-    problem_of,
-)
+from stream_processors.sagas.saga import Advanced, Given, Step, effect_of
+from stream_processors.sagas.signed import Ended, SignedState, advance_signed
 
 KIND = "account"
 ACCOUNT = "account"
@@ -23,17 +15,11 @@ ACCOUNT = "account"
 TABLE = (Step(ACCOUNT, awaits=(AccountRequested,), pivot=True),)
 
 
-class AccountState(State):
+class AccountState(SignedState):
     """One account. The saga's id is derived from the login, so that of two requests the first signed one wins."""
 
     account_id: AccountId
     login: str
-    request_sha256: str
-
-    @property
-    def subject(self) -> Subject:
-        """Return what people ask for by name."""
-        return Subject(request_sha256=self.request_sha256)
 
 
 def advance(state: AccountState | None, message: Message, given: Given) -> Advanced | None:
@@ -41,15 +27,14 @@ def advance(state: AccountState | None, message: Message, given: Given) -> Advan
 
     An unsigned request fails the saga, but does not take the login: a signed one is still heard afterwards.
     """
-    if not isinstance(message, AccountRequested) or not is_awaited(TABLE, ACCOUNT, message):
+    if not isinstance(message, AccountRequested):
         return None
-    if state is not None and (state.status != Status.FAILED or not given.verified):
-        return None
-    return _created(message) if given.verified else _refused(message)
+    own = partial(_state, message)
+    return advance_signed(TABLE[0], state, message, given, state_of=own, fact_of=partial(_created, message))
 
 
-def _created(message: AccountRequested) -> Advanced:
-    fact = AccountCreated(
+def _created(message: AccountRequested) -> AccountCreated:
+    return AccountCreated(
         meta=effect_of(
             message, AccountCreated, "account-created", aggregate_id=message.account_id, aggregate_version=1
         ),
@@ -59,20 +44,9 @@ def _created(message: AccountRequested) -> Advanced:
         role=message.role,
         sealed_password=message.sealed_password,
     )
-    outcome = Outcome(aggregate_type=AccountCreated.aggregate, aggregate_id=message.account_id, version=1)
-    return Advanced(_state(message, Status.SUCCEEDED, "done"), (fact,), outcomes=(outcome,))
 
 
-def _refused(message: AccountRequested) -> Advanced:
-    return Advanced(_state(message, Status.FAILED, "failed"), problem=problem_of(UnsignedRequest()))
-
-
-def _state(message: AccountRequested, status: Status, step: str) -> AccountState:
+def _state(message: AccountRequested, ended: Ended) -> AccountState:
     return AccountState(
-        status=status,
-        step=ACCOUNT,
-        steps=(StepState(name=ACCOUNT, state=step, at=message.meta.occurred_at),),
-        account_id=message.account_id,
-        login=message.login,
-        request_sha256=message.request_sha256,
+        **ended, account_id=message.account_id, login=message.login, request_sha256=message.request_sha256
     )

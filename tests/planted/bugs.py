@@ -310,9 +310,9 @@ BUGS = (
     Bug(
         "unsigned account request accepted",
         "Whoever can write to the inbox makes himself an administrator.",
-        "stream_processors/sagas/account.py",
-        "    return _created(message) if given.verified else _refused(message)\n",
-        "    return _created(message)\n",
+        "stream_processors/sagas/signed.py",
+        "    if not given.verified:\n",
+        "    if not given:\n",
         (f"{SAGAS}/test_account_and_key.py::test_an_unsigned_request_fails_and_makes_no_account",),
     ),
     Bug(
