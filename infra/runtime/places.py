@@ -86,8 +86,8 @@ class _Turns:
                 await send(message)
 
         if pieces := scope.get("extensions", {}).get(PIECES):
-            extensions = {**scope["extensions"], PIECES: {"receive": self._taking(pieces["receive"])}}
-            scope = {**scope, "extensions": extensions}
+            # In place: what the routing writes into the scope is read by whoever tells of the request outside of this.
+            scope["extensions"] = {**scope["extensions"], PIECES: {"receive": self._taking(pieces["receive"])}}
         self._places.take(self._address)
         try:
             await app(scope, self._taking(receive), given)

@@ -227,7 +227,7 @@ DISK_BUGS = (
         "        if self._failure is not None:\n"
         "            raise DiskFailed(self._failure.detail) from self._failure\n",
         "",
-        (f"{JOURNAL}::test_a_failed_call_is_final_nothing_is_acknowledged_any_more",),
+        (f"{AGENT}/test_gate.py::test_every_other_error_closes_the_gate_for_good",),
     ),
     Bug(
         "an old epoch accepted",

@@ -54,4 +54,14 @@ WIRE_BUGS = (
         '            if b"no-such-field" in names:\n',
         (f"{WIRE}::test_a_request_that_can_be_read_in_two_ways_is_a_problem_and_the_end_of_its_connection",),
     ),
+    Bug(
+        "a request's route lost on the way out",
+        "Spans and metrics tell every request as one that no route was there for.",
+        "infra/runtime/places.py",
+        '            scope["extensions"] = {**',
+        '            scope = {**scope}\n            scope["extensions"] = {**',
+        (
+            "tests/unit/runtime/test_http.py::test_the_route_of_a_request_is_told_from_outside_the_bound_on_requests_too",
+        ),
+    ),
 )

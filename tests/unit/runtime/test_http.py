@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 from infra.runtime.http import operational_routes, traced
 from infra.runtime.lifecycle import STOPPING
 from infra.runtime.metrics import Metrics
+from infra.runtime.places import AtMost
+from tests.serving import served
 
 
 async def _fine() -> str | None:
@@ -114,6 +117,14 @@ def test_requests_are_counted_by_route_and_strangers_under_one_label() -> None:
     text = client.get("/metrics").text
     assert 'artstore_http_requests_total{method="GET",route="/documents/{id}",status="200"} 2.0' in text
     assert 'artstore_http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in text
+
+
+def test_the_route_of_a_request_is_told_from_outside_the_bound_on_requests_too() -> None:
+    metrics = Metrics()
+    app = Starlette(routes=[Route("/documents/{id}", _hello), *operational_routes("gateway", {}, metrics)])
+    with served(traced(AtMost(app, 10), metrics)) as port:
+        httpx2.get(f"http://127.0.0.1:{port}/documents/1")
+    assert b'artstore_http_requests_total{method="GET",route="/documents/{id}",status="200"} 1.0' in metrics.render()
 
 
 def test_two_processes_in_one_test_have_separate_metrics() -> None:
