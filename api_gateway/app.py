@@ -22,7 +22,19 @@ from api_gateway.discovery import RedisDiscovery
 from api_gateway.keyholder import FollowedKeys, Keyholder, Keys
 from api_gateway.keys import KeyDesk
 from api_gateway.passwords import Passwords
-from api_gateway.routes import accounts, auth, damages, documents, elements, events, keys, operations, search, uploads
+from api_gateway.routes import (
+    accounts,
+    auth,
+    damages,
+    documents,
+    elements,
+    events,
+    keys,
+    limits,
+    operations,
+    search,
+    uploads,
+)
 from api_gateway.sessions import Sessions
 from api_gateway.ui import Ui, built_ui
 from api_gateway.views import PostgresViews
@@ -47,7 +59,7 @@ from schemas.errors import ConfigurationInvalid
 NAME = "gateway"
 # Waiting ones among them; a body of 64 KiB each at the most.
 REQUESTS_AT_ONCE = 512
-ROOMS = (auth, uploads, documents, search, operations, elements, damages, events, accounts, keys)
+ROOMS = (auth, limits, uploads, documents, search, operations, elements, damages, events, accounts, keys)
 
 
 @asynccontextmanager

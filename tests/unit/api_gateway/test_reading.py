@@ -255,6 +255,8 @@ async def test_an_installation_may_have_shorter_links() -> None:
     answer = await edge.http.post(path, json={"seconds": 61}, headers=edge.headers("reader"))
     assert_problem(answer, 422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"] == "/seconds"
+    told = await edge.http.get("/api/v1/limits", headers=edge.headers("reader"))
+    assert (told.status_code, told.json()) == (200, {"link_seconds_max": 60})
 
 
 async def test_a_link_needs_the_permission_to_read(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ export type Hit = Schemas['HitBody'];
 export type Integrity = Schemas['IntegrityBody'];
 export type Damage = Schemas['DamageBody'];
 export type Damages = Schemas['Page_DamageBody_'];
+export type Limits = Schemas['LimitsBody'];
 export type Link = Schemas['LinkAnswer'];
 export type Element = Schemas['ElementBody'];
 export type ArchiveEvent = Schemas['EventBody'];
@@ -57,6 +58,11 @@ export class Archive {
   document(id: string, signal?: AbortSignal): Promise<Document> {
     const path = { document_id: id };
     return this.answer(this.client.GET('/api/v1/documents/{document_id}', { params: { path }, signal }));
+  }
+
+  /** What this installation allows. */
+  limits(signal?: AbortSignal): Promise<Limits> {
+    return this.answer(this.client.GET('/api/v1/limits', { signal }));
   }
 
   /** A link to the content that opens without signing in for so many seconds. */

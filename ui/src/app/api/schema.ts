@@ -266,6 +266,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Limits
+         * @description Tell the bounds that an installation sets for itself.
+         */
+        get: operations["show_limits_api_v1_limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations/{operation_id}": {
         parameters: {
             query?: never;
@@ -625,6 +645,14 @@ export interface components {
             kid: string;
             /** Retired At */
             retired_at?: string | null;
+        };
+        /**
+         * LimitsBody
+         * @description `GET /api/v1/limits`. `link_seconds_max`: for how many seconds a link may open a document at most.
+         */
+        LimitsBody: {
+            /** Link Seconds Max */
+            link_seconds_max: number;
         };
         /**
          * LinkAnswer
@@ -1346,6 +1374,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyBody"];
+                };
+            };
+            /** @description A problem (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_limits_api_v1_limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsBody"];
                 };
             };
             /** @description A problem (RFC 9457). */

@@ -7,6 +7,7 @@ import { AWAY, ArchiveDouble, CLOSED, show, testing, type Shown } from '../testi
 import { DocumentPage } from './document-page';
 import { LinkDialog } from './link-dialog';
 
+const WEEK = 7 * 24 * 3600;
 const UNTIL = '2026-11-28T10:00:00Z';
 const TOO_LONG: ProblemBody = {
   type: 't', title: 'Invalid request', status: 422, detail: 'The request has wrong fields.', code: 'invalid_request', trace_id: 'trace-3',
@@ -34,24 +35,30 @@ beforeEach(() => {
     this.dispatchEvent(new Event('close'));
   };
   wanted = [];
-  archive = new ArchiveDouble().on('/documents/d1', stored(1)).on('/documents/d2', stored(2)).on('/links', makes);
+  archive = new ArchiveDouble().on('/documents/d1', stored(1)).on('/documents/d2', stored(2)).on('/links', makes).on('/limits', { link_seconds_max: WEEK });
   testing(archive);
 });
 
 describe('the dialog of a link', () => {
-  const opened = () => show(LinkDialog, { documentId: 'd1' });
+  const offered = (page: Shown<LinkDialog>) => [...page.element.querySelectorAll('fieldset label')].map((label) => label.textContent?.trim());
+
+  async function opened(): Promise<Shown<LinkDialog>> {
+    const page = show(LinkDialog, { documentId: 'd1' });
+    await page.until(() => expect(offered(page)).not.toEqual([]));
+    return page;
+  }
 
   it('has a name, says what a link is, and asks for nothing before it is told to', async () => {
-    const page = opened();
+    const page = await opened();
     await page.until(() => expect(page.element.querySelector('dialog')?.open).toBe(true));
     const name = page.element.querySelector('dialog')?.getAttribute('aria-labelledby');
     expect(page.element.querySelector(`#${name}`)?.textContent).toBe('Link to this document');
     expect(page.said('link-who')).toContain('without signing in, for anyone who has it');
-    expect([archive.asked, address(page)]).toEqual([[], undefined]);
+    expect([archive.asked, address(page)]).toEqual([['GET /api/v1/limits'], undefined]);
   });
 
   it('makes a link for as long as is chosen, an hour at first, and says who can open it and until when', async () => {
-    const page = opened();
+    const page = await opened();
     page.click('Create link');
     page.click('Create link');
     await page.until(() => expect(address(page)).toBe('http://agent/1?ticket=t'));
@@ -60,14 +67,38 @@ describe('the dialog of a link', () => {
     page.click('Create another link');
     await page.until(() => expect(address(page)).toBe('http://agent/2?ticket=t'));
     expect(wanted).toEqual([{ seconds: 3600 }, { seconds: 604_800 }]);
-    expect(archive.asked).toEqual(Array(2).fill('POST /api/v1/documents/d1/links'));
+    expect(archive.asked.slice(1)).toEqual(Array(2).fill('POST /api/v1/documents/d1/links'));
+  });
+
+  it('offers only what the installation allows, and where that is less than an hour just this', async () => {
+    const bounds = [[WEEK, ['1 hour', '1 day', '7 days']], [WEEK - 1, ['1 hour', '1 day']], [3600, ['1 hour']], [3599, ['59 min']], [45, ['45 sec']]] as const;
+    for (const [most, choices] of bounds) {
+      archive.on('/limits', { link_seconds_max: most });
+      const page = await opened();
+      expect(offered(page)).toEqual(choices);
+      page.click('Create link');
+      await page.until(() => expect(address(page)).toBeDefined());
+      page.fixture.destroy();
+    }
+    expect(wanted).toEqual([3600, 3600, 3600, 3540, 45].map((seconds) => ({ seconds })));
+  });
+
+  it('makes no link before it knows what is allowed, and offers all where that is not told', async () => {
+    let tell: (answer: Response) => void = () => undefined;
+    archive.on('/limits', () => new Promise<Response>((told) => (tell = told)));
+    const page = show(LinkDialog, { documentId: 'd1' });
+    await page.until(() => expect(archive.asked).toEqual(['GET /api/v1/limits']));
+    page.click('Create link');
+    expect([offered(page), wanted]).toEqual([[], []]);
+    tell(Response.json(AWAY, { status: 503 }));
+    await page.until(() => expect(offered(page)).toEqual(['1 hour', '1 day', '7 days']));
   });
 
   it('gives the link to be copied, whole when it is touched, and does not say of another one that it is copied', async () => {
     const copied: string[] = [];
     vi.stubGlobal('navigator', { clipboard: { writeText: async (text: string) => void copied.push(text) }, languages: [] });
     try {
-      const page = opened();
+      const page = await opened();
       page.click('Create link');
       await page.until(() => page.click('Copy'));
       await page.until(() => expect(page.buttons).toContain('Copied'));
@@ -83,7 +114,7 @@ describe('the dialog of a link', () => {
   });
 
   it('says in words that links may not live that long here, and shows no older link beside that', async () => {
-    const page = opened();
+    const page = await opened();
     page.click('Create link');
     await page.until(() => expect(address(page)).toBeDefined());
     archive.refuse('/links', TOO_LONG);
@@ -98,7 +129,7 @@ describe('the dialog of a link', () => {
 
   it('tells any other refusal as it is, and tries again where that may help', async () => {
     archive.refuse('/links', CLOSED);
-    const page = opened();
+    const page = await opened();
     page.click('Create link');
     await page.until(() => expect(page.said('problem')).toContain('Your role does not allow this'));
     archive.refuse('/links', AWAY);
@@ -111,13 +142,13 @@ describe('the dialog of a link', () => {
 
   it('keeps the keyboard from the page behind it, until it is closed or gone', async () => {
     const keyboard = TestBed.inject(Keyboard);
-    const page = opened();
+    const page = await opened();
     let closed = 0;
     page.fixture.componentInstance.closed.subscribe(() => closed++);
     await page.until(() => expect(keyboard.isHeld).toBe(true));
     page.click('Close');
     expect([closed, keyboard.isHeld]).toEqual([1, false]);
-    const another = opened();
+    const another = await opened();
     await another.until(() => expect(keyboard.isHeld).toBe(true));
     another.fixture.destroy();
     expect(keyboard.isHeld).toBe(false);
