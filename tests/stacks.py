@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,9 +117,11 @@ class Stack:
 
     def await_ready(self, *programs: str, seconds: float = 60) -> None:
         names = programs or PROGRAMS
-        eventually(
-            lambda: all(self.status()[name]["state"] == "ready" for name in names), seconds, f"{names} are not ready"
-        )
+        eventually(lambda: self._are_ready(names), seconds, f"{names} are not ready")
+
+    def _are_ready(self, names: Sequence[str]) -> bool:
+        rows = self.status()
+        return all(rows[name]["state"] == "ready" for name in names)
 
 
 def _environment(home: Path, extra: Mapping[str, str]) -> dict[str, str]:

@@ -1,18 +1,26 @@
 """Servers and programs are away one at a time: every line of the table in infra/DEPENDENCIES.md is tried."""
 
+import asyncio
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from api_gateway.keys import key_request
+from infra.runtime.installation import Installation
+from producers.keys import request_key
+from producers.publisher import open_publisher
+from schemas.identifiers import new_id
 from tests.archive import JSON, PROBLEM, Archive
+from tests.builders import an_actor
 from tests.outages import Outage, away
 from tests.stacks import PROGRAMS, Stack, eventually
 from tests.truth import verify
@@ -73,6 +81,7 @@ class Trial:
     outage: Outage
     held: list[JSON]
     link: str
+    spare_keys: Sequence[str]
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
@@ -91,9 +100,10 @@ class Ground:
 
     def trial(self, victim: str, outage: Outage) -> Trial:
         """Let the victim be away, ask everything at once, again and again, and wait until all is as it was."""
-        self.archive.sign_in()
         moments = _moments()
-        trial = self._prepared(victim, outage, len(moments))
+        spare_keys = self._spare_keys(len(moments))
+        self.archive.sign_in()
+        trial = self._prepared(victim, outage, spare_keys)
         trial.before = self._programs()
         with away(self.stack, victim, outage), ThreadPoolExecutor(len(CALLS)) as pool:
             begun = time.monotonic()
@@ -108,12 +118,22 @@ class Ground:
         trial.after = self._programs()
         return trial
 
-    def _prepared(self, victim: str, outage: Outage, rounds: int) -> Trial:
-        """Hold a ticket for each round, known to its saga, and a link."""
+    def _spare_keys(self, count: int) -> Sequence[str]:
+        """Return as many keys that are believed and sign nothing: one that is newer than they is in use."""
+        *spare, newest = asyncio.run(_more_keys(self.stack, count + 1))
+        eventually(lambda: self._is_in_use(newest), 30, "a new key is not in use")
+        return spare
+
+    def _is_in_use(self, kid: str) -> bool:
+        return any(key["kid"] == kid and key["in_use"] for key in self.archive.get("/keys").json()["items"])
+
+    def _prepared(self, victim: str, outage: Outage, spare_keys: Sequence[str]) -> Trial:
+        """Hold a ticket for each round, known to its saga, and a link that its agent believes."""
         held: list[JSON] = []
         link = self.archive.get(f"/documents/{self.known['document_id']}/content").headers["Location"]
-        trial = Trial(victim, outage, held, link)
-        for number in range(rounds):
+        eventually(lambda: httpx2.get(link, timeout=60).is_success, 30, "the agent does not know the new key")
+        trial = Trial(victim, outage, held, link, spare_keys)
+        for number in range(len(spare_keys)):
             size = len(trial.content(number))
             announced = self.archive.announce(f"held-{victim}-{outage}-{number}.txt", size, element_id="hot")
             assert announced.status_code == 201, announced.text
@@ -134,6 +154,7 @@ class Ground:
         archive, known = self.archive, self.known
         document = f"/documents/{known['document_id']}"
         form = {"grant_type": "password", "username": archive.login, "password": archive.password}
+        retirement = f"/api/v1/keys/{trial.spare_keys[number]}/retire"
         name = f"late-{trial.victim}-{trial.outage}-{number}"
         calls: dict[str, Callable[[], httpx2.Response]] = {
             "POST /auth/token": lambda: archive.http.post("/api/v1/auth/token", data=form),
@@ -152,11 +173,25 @@ class Ground:
             "GET /damages": lambda: archive.get("/damages"),
             "GET /events": lambda: archive.get("/events"),
             "GET /.well-known/jwks.json": lambda: archive.http.get("/.well-known/jwks.json"),
+            "POST /keys/{kid}/retire": lambda: archive.http.post(retirement, json={}),
             "GET /health/ready": lambda: archive.http.get("/health/ready"),
         }
         if time.monotonic() - begun > LINK_SECONDS:
             del calls[LINK]
         return calls
+
+
+async def _more_keys(stack: Stack, count: int) -> list[str]:
+    """Ask for keys as a gateway does, so that each is newer than the one before; return their ids."""
+    installation = await asyncio.to_thread(Installation.load, stack.settings.installation_key_path)
+    kids: list[str] = []
+    async with open_publisher(stack.settings.kafka, "test") as publisher:
+        for _ in range(count):
+            now = datetime.now(UTC)
+            request = await key_request(installation, new_id(now), now, an_actor())
+            await request_key(publisher, request, installation.sign)
+            kids.append(request.key_id)
+    return kids
 
 
 def _moments() -> tuple[float, ...]:
