@@ -160,8 +160,9 @@ class Wire(HttpToolsProtocol):
         """Go on with the next request, or end a connection on which none can follow."""
         if self._intake is not None:
             self.transport.close()
+        is_last = not self.pipeline
         super().on_response_complete()
-        if self._last_words is not None and self.cycle.response_complete:
+        if self._last_words is not None and is_last:
             self._end_with(self._last_words)
 
     @property
@@ -239,7 +240,12 @@ class Wire(HttpToolsProtocol):
             self._last_words = error
             if cycle is None or cycle.response_complete:
                 self._end_with(error)
-        elif cycle.response_started or self.pipeline:
+        elif self.pipeline:
+            # It waits for its turn, and never has it; those before it are answered.
+            self.pipeline.popleft()
+            cycle.response_complete = True
+            self._last_words = error
+        elif cycle.response_started:
             self.transport.abort()
         else:
             # Nothing else was answered yet on this request, and nothing will be.

@@ -128,6 +128,12 @@ def test_requests_sent_at_once_are_answered_in_order_and_what_is_wrong_behind_th
     assert [answers.index(b"/%d " % n) for n in range(3)] == sorted(answers.index(b"/%d " % n) for n in range(3))
 
 
+@pytest.mark.parametrize("body", [b"no size\r\n", b"0\r\nA: " + b"b" * HEAD_BYTES_MAX + b"\r\n\r\n"])
+def test_a_broken_body_of_a_request_that_waits_takes_no_answer_from_those_before_it(port: int, body: bytes) -> None:
+    answers = said(port, b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n" * 3 + HEAD + CHUNKED + b"\r\n" + body)
+    assert statuses(answers) in ([200, 200, 200, 400], [200, 200, 200, 431])
+
+
 @pytest.mark.parametrize(
     "rest", [b"Host: b\r\n\r\n", b"X: " + b"y" * HEAD_BYTES_MAX + b"\r\n\r\n", CHUNKED + b"\r\n0\r\nbad\r\n\r\n"]
 )
