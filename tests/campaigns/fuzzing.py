@@ -21,7 +21,7 @@ EARLY_SECONDS = 0.01
 TOLD_MAX = 40
 # So many addresses of one's own: ports of one would be used up by connections that linger after their end.
 LOOPBACKS = 200
-_VARIABLE = re.compile(r"[0-9a-f-]{8,}|\d+ (?=answers)|Understood.*|\"trace_id.*")
+_VARIABLE = re.compile(r"[0-9a-f-]{8,}|\d+ (?=answers|whole)|Understood.*|\"trace_id.*")
 
 
 @dataclass
@@ -98,6 +98,7 @@ class Tally:
     answered: int = 0
     sent_bytes: int = 0
     closed: int = 0
+    resets: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -139,7 +140,7 @@ async def throw(port: int, number: int, pieces: Sequence[bytes], tally: Tally) -
     understood, answers = Understood.of(data), list[Answer]()
     source = (f"127.0.1.{number % LOOPBACKS + 1}", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=HEAD_BYTES_MAX, local_addr=source)
-    closed, what = False, None
+    closed, is_reset, what = False, False, None
     try:
         async with asyncio.timeout(HANG_SECONDS):
             sending = asyncio.ensure_future(_sent(writer, pieces))
@@ -155,14 +156,24 @@ async def throw(port: int, number: int, pieces: Sequence[bytes], tally: Tally) -
     except (asyncio.IncompleteReadError, NotAnAnswerError, ValueError) as error:
         what = f"half an answer: {error!r}, after {len(answers)}"
     except OSError:
-        closed = True
+        closed = is_reset = True
     finally:
         writer.transport.abort()
+    if what is None and not is_reset:
+        what = _unanswered(understood, answers, closed=closed)
     methods = [*understood.methods, *[""] * len(answers)]
     faults = (fault(answer, method) for answer, method in zip(answers, methods, strict=False))
     for wrong in filter(None, [what, *faults]):
         tally.find(number, wrong, data)
+    tally.resets += is_reset
     tally.add(answers, closed=closed, sent_bytes=len(data))
+
+
+def _unanswered(understood: Understood, answers: Sequence[Answer], *, closed: bool) -> str | None:
+    """Return how many whole requests the end of a connection left without an answer that said it would end."""
+    if not closed or len(answers) >= understood.complete or (answers and answers[-1].closing):
+        return None
+    return f"closed without a word: {len(answers)} answers of {understood.complete} whole requests"
 
 
 async def _sent(writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> None:

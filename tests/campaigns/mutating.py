@@ -92,7 +92,13 @@ VALUES: Mapping[bytes, Sequence[bytes]] = {
     b"Content-Encoding": (b"gzip", b"identity", b"br, gzip", b""),
     b"Content-Length": NUMBERS,
     b"Content-Range": (b"bytes 0-11/12", b"bytes */12", b"x"),
-    b"Content-Type": (b"text/html", b"multipart/form-data; boundary=", b"a/b; charset=\xff", b""),
+    b"Content-Type": (
+        b"application/offset+octet-stream",
+        b"text/html",
+        b"multipart/form-data; boundary=",
+        b"a/b; charset=\xff",
+        b"",
+    ),
     b"Expect": (b"100-continue", b"100-Continue, x", b"200-ok"),
     b"Host": (b"agent", b"other", b"", b"a b", b"\xff", b"[::1]:80", b"agent:99999999"),
     b"If-Match": (b"*", b'"', b"a,b", b'W/"x"'),
@@ -111,10 +117,19 @@ VALUES: Mapping[bytes, Sequence[bytes]] = {
     b"Upload-Length": NUMBERS,
     b"Upload-Offset": NUMBERS,
     b"Upload-Metadata": (b"filename", b"filename \xff", b"a b,c d,,", b"filename " + b"QQ==" * 2000),
-    b"Upload-Checksum": (b"sha256 AAAA", b"sha1", b"\xff \xff"),
-    b"Upload-Concat": (b"partial", b"final;/a /b", b"final;"),
+    b"Upload-Checksum": (
+        b"sha256 AAAA",
+        b"sha1",
+        b"\xff \xff",
+        b"sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+        b"sha1 " + b"A" * 9000,
+    ),
+    b"Upload-Concat": (b"partial", b"final;/a /b", b"final;", b"final;" + b"/../%2e%2e/etc/passwd " * 17),
+    b"Upload-Defer-Length": (b"1", b"0"),
     b"Tus-Resumable": (b"1.0.0", b"0.2.2", b""),
+    b"Want-Content-Digest": (b"sha-256=1, sha-512=2", b"md5=1", b"=" * 99),
     b"Want-Repr-Digest": (b"sha-256=10", b"sha-256=-1", b"sha-256=99999999999", b"\xff"),
+    b"X-HTTP-Method-Override": (b"PATCH", b"DELETE", b"head", b"PUT", b"\xff"),
     b"traceparent": (b"00-" + b"0" * 32 + b"-" + b"0" * 16 + b"-00", b"ff-x", b"\xff"),
     b"tracestate": (b"a=1," * 99, b"\xff"),
 }
@@ -309,6 +324,9 @@ def _target_known(chance: random.Random, shape: Shape) -> None:
     target = shape.line[1]
     ways = (
         target.replace(b"content", chance.choice((b"text", b"attributes", b"content/", b"Content", b"%63ontent"))),
+        target.replace(
+            b"uploads", chance.choice((b"content", b"uploads/", b"uploads/..", b"Uploads", b"uploads/%2e%2e%2fstaging"))
+        ),
         target.replace(b"/1/", chance.choice((b"/2/", b"/0/", b"/-1/", b"/01/", b"/1%2f/", b"/%00/", b"/9999999999/"))),
         target.replace(b"-7", chance.choice((b"-4", b"-", b"%2d7", b"-\xd0"))),
         target + chance.choice((b"?ticket=", b"?ticket=a&ticket=b", b"?%ff=%zz", b"#x", b"?" + b"a" * 8000, b"&a=b")),

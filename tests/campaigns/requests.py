@@ -13,29 +13,35 @@ import re
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import uvloop
 
 from schemas.attributes import Attributes
 from schemas.ticket import UploadTicket
-from storage_agent.layout import ATTR, SUMS
+from storage_agent.layout import ATTR, SUMS, Folders
 from tests.agents import path_of, sha256
 from tests.answers import REASONED
 from tests.benchmarks.lone_agent import a_lone_agent
 from tests.campaigns.fuzzing import Canary, Tally, batch, throw
 from tests.campaigns.ledger import commit, note, said
-from tests.campaigns.seeds import SIZES, World, body_of, downloading, filled, seeds
+from tests.campaigns.rests import Rests
+from tests.campaigns.seeds import SIZES, World, begin, body_of, downloading, filled, seeds
 
 REQUESTS = 1_000_000
 SECONDS = 1500.0
 CONNECTIONS = 16
-# New tickets now and then: those of downloads live for minutes, those of uploads are soon spent.
-WORDS_SECONDS = 5.0
+# New tickets now and then: those of downloads live for minutes, those of uploads are soon spent. So many sets of them
+# are asked with at once.
+WORDS_SECONDS = 1.5
+SETS = 4
 TOLD_SECONDS = 60.0
 SETTLED_SECONDS = 20.0
+ASK_SECONDS = 30.0
 TABLE = "Requests"
 # A line for every request would be no news and most of the work.
 QUIET = {"ARTSTORE_TELEMETRY__LOG_LEVEL": "warning"}
@@ -62,7 +68,7 @@ def astray(world: World, before: set[str]) -> Iterator[str]:
     root = world.agent.root
     for name in sorted(files(world.agent.home) - before):
         path = world.agent.home / name
-        if path.name == SUMS:
+        if path.name == SUMS or path.parent == Folders(root).uploads:
             continue
         document = path.name.partition(".")[0]
         if not path.is_relative_to(root) or document not in world.issued:
@@ -112,7 +118,7 @@ class Campaign:
         self._bounds = bounds
         self._numbers = itertools.count()
         self._seeds = seeds()
-        self._requests = list[bytes]()
+        self._sets = deque[tuple[frozenset[str], list[bytes]]](maxlen=SETS)
         self._began = time.monotonic()
 
     @property
@@ -122,11 +128,15 @@ class Campaign:
 
     async def run(self, connections: int = CONNECTIONS) -> list[str]:
         """Throw until a bound is reached; return what lies or was said where nothing may."""
+        async with httpx2.AsyncClient(trust_env=False, timeout=ASK_SECONDS) as client:
+            return await self._run(connections, Rests(self.world.agent, client))
+
+    async def _run(self, connections: int, rests: Rests) -> list[str]:
         agent = self.world.agent
         before = files(agent.home)
-        self._renew()
+        await self._renew(rests)
         canary = asyncio.create_task(Canary(agent.port, self._canary, self.tally).run())
-        others = [canary, asyncio.create_task(self._renewed()), asyncio.create_task(self._told())]
+        others = [canary, asyncio.create_task(self._renewed(rests)), asyncio.create_task(self._told())]
         try:
             await asyncio.gather(*(self._throwing() for _ in range(connections)))
         finally:
@@ -138,26 +148,37 @@ class Campaign:
             return [f"the agent has ended: {agent.process.returncode}", *complaints(agent.home / "agent.log")]
         await self._settled()
         numbers = (await agent.get(f"{agent.url}/metrics")).text
-        return [*failed(numbers), *astray(self.world, before), *complaints(agent.home / "agent.log")]
+        resting = [*await rests.ended(), *rests.left(self.world.issued)]
+        said(f"{rests.most} files of uploads at most")
+        return [*resting, *failed(numbers), *astray(self.world, before), *complaints(agent.home / "agent.log")]
 
     async def _throwing(self) -> None:
         agent = self.world.agent
         while self.tally.answered < self._bounds.requests and self.seconds < self._bounds.seconds:
             number = next(self._numbers)
             try:
-                await throw(agent.port, number, batch(self._seed, number, self._requests), self.tally)
+                _, requests = self._sets[number % len(self._sets)]
+                await throw(agent.port, number, batch(self._seed, number, requests), self.tally)
             except ConnectionRefusedError:
                 self.tally.find(number, "nobody listens", b"")
                 return
 
-    def _renew(self) -> None:
-        words = self.world.words()
-        self._requests = [filled(seed, words) for seed in self._seeds.values()]
+    async def _renew(self, rests: Rests) -> None:
+        uploads = self.world.uploads()
+        words = self.world.words(uploads) | await begin(rests, uploads)
+        ids = frozenset[str](ticket.ticket_id for ticket in uploads.values())
+        self._sets.append((ids, [filled(seed, words) for seed in self._seeds.values()]))
 
-    async def _renewed(self) -> None:
+    async def _renewed(self, rests: Rests) -> None:
         while True:
             await asyncio.sleep(WORDS_SECONDS)
-            self._renew()
+            try:
+                await self._renew(rests)
+                wrong = await rests.ended(frozenset[str]().union(*(ids for ids, _ in self._sets)))
+            except (httpx2.HTTPError, AssertionError) as error:
+                wrong = [f"the uploads that rest: {error!r}"]
+            for what in wrong:
+                self.tally.find(-1, what, b"")
 
     async def _told(self) -> None:
         while True:
@@ -215,8 +236,8 @@ def main() -> int:
     said(statuses)
     said(
         f"{tally.answered} requests over {tally.connections} connections, {tally.closed} closed, "
-        f"{tally.canaries} canaries, slowest {tally.canary_worst_seconds:.2f} s; {faults} faults, "
-        f"{campaign.seconds:.0f} s"
+        f"{tally.resets} of them reset, {tally.canaries} canaries, slowest {tally.canary_worst_seconds:.2f} s; "
+        f"{faults} faults, {campaign.seconds:.0f} s"
     )
     cells = (given.seed, tally.answered, tally.connections, tally.closed, tally.canaries, faults)
     if given.requests >= REQUESTS:

@@ -16,13 +16,22 @@ from infra.runtime.security import sign_ticket
 from schemas.identifiers import TicketId, new_id
 from schemas.ticket import DownloadTicket, UploadTicket
 from storage_agent.derived import text_path
+from storage_agent.resumable import whole_id
 from tests.agents import a_key, sha256
+from tests.campaigns.rests import Rests
 from tests.integration.agent_program import Agent
 
 CORPUS = Path(__file__).with_name("corpus")
 DOWNLOAD_LIFE = timedelta(minutes=4)
 SIZES = {"": 4096, "empty ": 0, "large ": 1_100_000}
 UPLOADS = {"": 12, "empty ": 0, "large ": 200_000}
+# Documents that come by tus; those that are begun have their first bytes, `joined` is there as two parts.
+RESUMED = {
+    **dict.fromkeys(("made ", "brought ", "begun ", "checked ", "ended ", "piped ", "part ", "joined "), 12),
+    **dict.fromkeys(("large made ", "large begun "), 200_000),
+}
+BEGUN = {"begun ": 5, "checked ": 5, "ended ": 5, "large begun ": 0}
+PART = 5
 _PLACE = re.compile(rb"<<(?:(\d+) bytes|([a-z0-9 ]+))>>")
 
 
@@ -73,17 +82,20 @@ class World:
         self.issued[ticket.document_id] = ticket
         return ticket
 
-    def words(self) -> dict[str, str]:
-        """Return fresh words for the places: tickets that live for some minutes, uploads that nobody has used."""
+    def uploads(self) -> dict[str, UploadTicket]:
+        """Return new tickets for all that is uploaded."""
+        return {name: self.upload(size) for name, size in (UPLOADS | RESUMED).items()}
+
+    def words(self, uploads: Mapping[str, UploadTicket]) -> dict[str, str]:
+        """Return words for the places: tickets of downloads that live for some minutes, and these of uploads."""
         found = {"program": self.agent.secret, "sha256": sha256(body_of(SIZES[""]))}
         for name, ticket in self.stored.items():
             found |= {f"{name}document": ticket.document_id, f"{name}download": downloading(ticket)}
-        found["spent ticket"] = self._bearer(self.stored[""])
-        for name, size in UPLOADS.items():
-            ticket = self.upload(size)
+        found |= {"spent ticket": self._bearer(self.stored[""]), "spent upload id": whole_id(self.stored[""])}
+        for name, ticket in uploads.items():
             found |= {f"{name}upload": ticket.document_id, f"{name}upload ticket": self._bearer(ticket)}
             digest = base64.b64encode(bytes.fromhex(str(ticket.sha256))).decode()
-            found[f"{name}upload digest"] = digest
+            found |= {f"{name}upload digest": digest, f"{name}upload id": whole_id(ticket)}
         return found
 
     def _bearer(self, ticket: UploadTicket) -> str:
@@ -101,3 +113,15 @@ def downloading(ticket: UploadTicket) -> str:
         subject="reader",
     )
     return sign_ticket(a_key(), download, now, now + DOWNLOAD_LIFE)
+
+
+async def begin(rests: Rests, uploads: Mapping[str, UploadTicket]) -> dict[str, str]:
+    """Begin what requests go on with; return the words for the parts."""
+    for name, size in BEGUN.items():
+        await rests.begun(uploads[name], body_of(size))
+    joined, whole = uploads["joined "], body_of(RESUMED["joined "])
+    return {
+        "first part": await rests.part(joined, whole[:PART], PART),
+        "second part": await rests.part(joined, whole[PART:], len(whole) - PART),
+        "open part": await rests.part(uploads["part "], b"", PART),
+    }

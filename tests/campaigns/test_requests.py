@@ -3,14 +3,24 @@
 import asyncio
 import random
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
+import httpx2
 import pytest
 
+from storage_agent.layout import Folders
+from storage_agent.resting import PROGRESS, Progress
 from tests.answers import Answer, NotAnAnswerError, fault, read_answer
+from tests.builders import NOW, a_ticket, an_upload_request
 from tests.campaigns.fuzzing import Canary, Tally, Understood, batch, throw
 from tests.campaigns.mutating import Shape, gently_mutated, mutated
 from tests.campaigns.requests import Bounds, complaints, failed, files, one
+from tests.campaigns.rests import Rests
 from tests.campaigns.seeds import body_of, filled, seeds
+
+if TYPE_CHECKING:
+    from tests.integration.agent_program import Agent
 
 SEED = 6
 REQUESTS = 4000
@@ -22,7 +32,7 @@ PROBLEM = {"content-type": "application/problem+json"}
 async def test_thousands_of_mutated_requests_are_all_answered_and_do_no_harm(tmp_path: Path) -> None:
     campaign, wrong = await one(tmp_path, SEED, Bounds(REQUESTS, SECONDS))
     assert (dict(campaign.tally.kinds), wrong) == ({}, [])
-    assert {200, 206, 304, 400, 401, 403, 404, 405, 411, 412, 416} <= set(campaign.tally.statuses)
+    assert {200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 409, 411, 412, 416} <= set(campaign.tally.statuses)
     assert campaign.tally.canaries > 0
 
 
@@ -107,7 +117,7 @@ async def test_an_agent_that_hangs_breaks_off_or_lies_is_found(monkeypatch: pyte
             await throw(port, number, [request.replace(b"/ ", what + b" ", 1)], tally)
         await Canary(port, lambda: (request, b"right"), tally).once()
         await asyncio.gather(*liars, return_exceptions=True)
-    assert [finding.number for finding in tally.findings] == [0, 1, 2, -1]
+    assert [finding.number for finding in tally.findings] == [0, 1, 2, 3, -1]
     assert tally.answered == 2
     assert tally.closed > 0
 
@@ -120,3 +130,16 @@ def test_what_lies_astray_or_is_complained_of_is_told(tmp_path: Path) -> None:
     assert list(failed('artstore_http_requests_total{method="GET",status="503"} 1.0\n')) == []
     (tmp_path / "made").touch()
     assert files(tmp_path) == {"made"}
+
+
+def test_files_among_the_uploads_that_belong_to_none_are_told(tmp_path: Path) -> None:
+    folder = Folders(tmp_path).uploads
+    folder.mkdir()
+    ticket, other = (a_ticket(an_upload_request(filename="a.bin", size=1, now=NOW)) for _ in range(2))
+    for each in (ticket, other):
+        progress = Progress(upload_id=each.ticket_id, ticket=each, is_part=False, size=1, kept=0, sha256=None)
+        (folder / f"{each.ticket_id}{PROGRESS}").write_text(progress.model_dump_json(), encoding="utf-8")
+    (folder / "stray").touch()
+    rests = Rests(cast("Agent", SimpleNamespace(root=tmp_path)), httpx2.AsyncClient())
+    assert sorted(rests.left({ticket.document_id: ticket})) == sorted([f"{other.ticket_id}{PROGRESS}", "stray"])
+    assert rests.most == 3
