@@ -58,8 +58,8 @@ class Exchange:
         return message
 
     async def _send(self, message: Message) -> None:
-        if self._cycle.transport.is_closing():
-            # The client has gone, and the loop has not yet come to say so.
+        if self._cycle.disconnected or self._cycle.transport.is_closing():
+            # The client has gone, and the loop has not yet come to say so; or it was refused in the middle of its body.
             self._cycle.disconnected = True
             return
         if message["type"] == ZERO_COPY:

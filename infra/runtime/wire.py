@@ -5,6 +5,7 @@ neither has plain ASGI.
 """
 
 import asyncio
+import contextlib
 import resource
 import socket
 from typing import Any, cast
@@ -197,10 +198,7 @@ class Wire(HttpToolsProtocol):
         if self._pace.is_too_slow(now, self.taken + self.given - held, is_awaited=is_behind or self._owes_body()):
             path = "" if self.cycle is None else self.cycle.scope["path"]
             structlog.get_logger("artstore.access").warning("client_stalled", path=path)
-            # A thread may be sending on a handle of its own, which would keep the connection.
-            with socket.socket(fileno=socket.dup(self.transport.get_extra_info("socket").fileno())) as own:
-                own.shutdown(socket.SHUT_RDWR)
-            self.transport.abort()
+            cut(self.transport)
 
     def _owes_body(self) -> bool:
         cycle = self.cycle
@@ -245,8 +243,13 @@ class Wire(HttpToolsProtocol):
             self.pipeline.popleft()
             cycle.response_complete = True
             self._last_words = error
+        elif cycle.response_complete:
+            self._last_words = error
+            self._linger()
         elif cycle.response_started:
-            self.transport.abort()
+            # Its answer comes to its end, and nothing behind it.
+            self._last_words = error
+            cycle.keep_alive = False
         else:
             # Nothing else was answered yet on this request, and nothing will be.
             cycle.disconnected = True
@@ -261,12 +264,25 @@ class Wire(HttpToolsProtocol):
         lines = [STATUS_LINE[answer.status_code], *(b"%s: %s\r\n" % pair for pair in answer.raw_headers)]
         body = b"" if self._method == b"HEAD" else bytes(answer.body)
         self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", body]))
+        self._linger()
+
+    def _linger(self) -> None:
         if self.transport.can_write_eof():
             # Closing at once would take the answer away from a client that is still sending; what it sends is dropped.
             self.transport.write_eof()
             self.loop.call_later(LINGER_SECONDS, self.transport.abort)
         else:
             self.transport.close()
+
+
+def cut(transport: asyncio.Transport) -> None:
+    """End a connection at once, also for a thread that sends on a handle of its own; one that is gone is no error."""
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as own,
+    ):
+        own.shutdown(socket.SHUT_RDWR)
+    transport.abort()
 
 
 def more_handles() -> None:

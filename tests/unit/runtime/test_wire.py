@@ -1,20 +1,25 @@
 """Requests over a real socket: what can be read in two ways is refused, limits hold, answers come in order."""
 
+import asyncio
 import json
 import re
 import resource
 import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from infra.runtime import wire
+from infra.runtime.exchange import ZERO_COPY, Carrier, Exchange
 from infra.runtime.wire import HEAD_BYTES_MAX, HEADERS_MAX, PIPELINED_MAX
 from tests.serving import served
 
 WAIT_SECONDS = 5.0
+MOMENT_SECONDS = 0.1
 HEAD = b"PUT /x HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -23,9 +28,14 @@ seen: list[Scope] = []
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with path and body; `/unread` at once."""
+    """Answer with path and body; `/unread` at once, `/begun` too, and a moment later with the rest."""
     seen.append(scope)
     body = b""
+    if scope["path"] == "/begun":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+        await asyncio.sleep(MOMENT_SECONDS)
+        await send({"type": "http.response.body", "body": b"all"})
+        return
     while scope["path"] != "/unread":
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -132,6 +142,49 @@ def test_requests_sent_at_once_are_answered_in_order_and_what_is_wrong_behind_th
 def test_a_broken_body_of_a_request_that_waits_takes_no_answer_from_those_before_it(port: int, body: bytes) -> None:
     answers = said(port, b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n" * 3 + HEAD + CHUNKED + b"\r\n" + body)
     assert statuses(answers) in ([200, 200, 200, 400], [200, 200, 200, 431])
+
+
+def test_an_answer_that_has_begun_comes_to_its_end_whatever_follows_in_the_body(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(b"PUT /begun HTTP/1.1\r\nHost: a\r\n" + CHUNKED + b"\r\n1\r\na\r\n")
+        begun = connection.recv(65536)
+        connection.sendall(b"no size\r\n")
+        answers = begun + until_closed(connection)
+    assert statuses(answers) == [200]
+    assert answers.endswith(b"\r\n\r\nall")
+
+
+def test_a_body_that_breaks_behind_its_answer_is_not_answered_again(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(b"PUT /unread HTTP/1.1\r\nHost: a\r\n" + CHUNKED + b"\r\n1\r\na\r\n")
+        answered = connection.recv(65536)
+        connection.sendall(b"no size\r\n")
+        assert statuses(answered + until_closed(connection)) == [200]
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_client_that_is_gone_can_be_cut(is_closed: bool) -> None:  # noqa: FBT001
+    gone, ended = socket.socket(), list[bool]()
+    if is_closed:
+        gone.close()
+    with gone:
+        transport = SimpleNamespace(get_extra_info=lambda _: gone, abort=lambda: ended.append(True))
+        wire.cut(cast("asyncio.Transport", transport))
+    assert ended == [True]
+
+
+async def test_an_application_that_answers_a_request_that_was_refused_meanwhile_says_nothing() -> None:
+    transport = SimpleNamespace(is_closing=lambda: False)
+    cycle = SimpleNamespace(disconnected=True, response_started=False, expected_content_length=0, transport=transport)
+
+    async def give(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": ZERO_COPY, "file": 0, "offset": 0, "count": 1, "more_body": True})
+
+    carrier = SimpleNamespace(outlet=object(), given=0)
+    exchange = Exchange(cast("Carrier", carrier), cast("RequestResponseCycle", cycle), give)
+    await exchange({}, cast("Receive", None), cast("Send", None))
+    assert carrier.given == 0
 
 
 @pytest.mark.parametrize(
