@@ -147,8 +147,11 @@ class Campaign:
         if agent.process.poll() is not None:
             return [f"the agent has ended: {agent.process.returncode}", *complaints(agent.home / "agent.log")]
         await self._settled()
-        numbers = (await agent.get(f"{agent.url}/metrics")).text
-        resting = [*await rests.ended(), *rests.left(self.world.issued)]
+        try:
+            numbers = (await agent.get(f"{agent.url}/metrics")).text
+            resting = [*await rests.ended(), *rests.left(self.world.issued)]
+        except httpx2.HTTPError as error:
+            return [f"the agent answers no more: {error!r}", *complaints(agent.home / "agent.log")]
         said(f"{rests.most} files of uploads at most")
         return [*resting, *failed(numbers), *astray(self.world, before), *complaints(agent.home / "agent.log")]
 
@@ -183,7 +186,7 @@ class Campaign:
     async def _told(self) -> None:
         while True:
             await asyncio.sleep(TOLD_SECONDS)
-            said(f"{self.tally.answered} requests after {self.seconds:.0f} s, {self.tally.kinds.total()} findings")
+            said(f"{self.tally.answered} requests after {self.seconds:.0f} s, findings: {dict(self.tally.kinds)}")
 
     def _canary(self) -> tuple[bytes, bytes]:
         ticket = self.world.stored[""]
