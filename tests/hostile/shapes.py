@@ -1,6 +1,7 @@
 """Requests that two servers could read differently (RFC 9112 sections 6, 7 and 11.2): each may hide another inside.
 
-`{outer}` is the request that everybody sees, `{inner}` the hidden one; both are addresses with the shape's number.
+`{outer}` is the request that everybody sees, `{inner}` the hidden one; both are addresses with the shape's number, and
+so is `{uploads}`, where uploads are made that can be resumed. `{document}` and `{ticket}` are let in.
 """
 
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 INNER = b"GET {inner} HTTP/1.1\r\nHost: agent\r\n\r\n"
 # As long as it is once the address stands in it.
 INNER_BYTES = len(INNER.replace(b"{inner}", b"/smuggled/000"))
+# What goes past the parser, once a ticket has let it in.
+LARGE_BYTES = 300_000
 # What a request that follows on the same connection would be swallowed by.
 HALF = b"GET {inner} HTTP/1.1\r\nX: "
 POST = b"POST {outer} HTTP/1.1\r\nHost: agent\r\n"
@@ -40,6 +43,8 @@ def shapes() -> list[Shape]:
         *_chunks(),
         *_lines(),
         *_heads(),
+        *_uploads(),
+        *_let_in(),
     ]
 
 
@@ -220,3 +225,70 @@ def _heads() -> Iterator[Shape]:
     yield Shape("garbage after the body", POST + LENGTH % 3 + b"\r\nabc\0\xff\r\n\r\n" + INNER)
     yield Shape("bare LF everywhere", (POST + N + b"\r\n").replace(b"\r\n", b"\n") + INNER)
     yield Shape("bare CR everywhere", (POST + N + b"\r\n").replace(b"\r\n", b"\r") + INNER)
+
+
+def _uploads() -> Iterator[Shape]:
+    """Requests of tus, refused for want of a ticket before their bodies are read."""
+    spoken = b" HTTP/1.1\r\nHost: agent\r\nTus-Resumable: 1.0.0\r\n"
+    kind = b"Content-Type: application/offset+octet-stream\r\n"
+    create = b"POST {uploads}" + spoken + b"Upload-Length: %d\r\n" % INNER_BYTES
+    patch = b"PATCH {uploads}/x" + spoken + b"Upload-Offset: 0\r\n" + kind
+    whole = b"%x\r\n%s\r\n" % (INNER_BYTES, INNER)
+    written = {
+        "PATCH with CL.TE": patch + AFTER_CHUNKS + CHUNKED + b"\r\n" + CHUNKS_THEN_INNER,
+        "PATCH with TE before CL": patch + CHUNKED + LENGTH % 0 + b"\r\n" + CHUNKS_THEN_INNER,
+        "PATCH, TE with x before chunked": patch + b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS_THEN_INNER,
+        "PATCH, gzip and chunked": patch + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + CHUNKS_THEN_INNER,
+        "PATCH, an extension with a bare LF": patch + CHUNKED + b"\r\n0;a\n\r\n" + INNER,
+        "PATCH, an extension in quotation marks": patch + CHUNKED + b'\r\n0;a="\r\n\r\n"' + INNER,
+        "PATCH, a request as a chunk with an extension": patch
+        + CHUNKED
+        + b"\r\n"
+        + whole.replace(b"\r", b";a\r", 1)
+        + END,
+        "PATCH, a request as its body": patch + N + b"\r\n" + INNER,
+        "PATCH, expecting": patch + b"Expect: 100-continue\r\n" + N + b"\r\n" + INNER,
+        "POST that stands for PATCH": patch.replace(b"PATCH", b"POST", 1)
+        + (b"X-HTTP-Method-Override: PATCH\r\n" + N + b"\r\n" + INNER),
+        "POST that stands for HEAD": patch.replace(b"PATCH", b"POST", 1)
+        + (b"X-HTTP-Method-Override: HEAD\r\n" + N + b"\r\n" + INNER),
+        "creation, a length of the upload alone": create + LENGTH % 0 + b"\r\n" + INNER[:4],
+        "creation, a request as its body": create + kind + N + b"\r\n" + INNER,
+        "creation with CL.TE": create + kind + AFTER_CHUNKS + CHUNKED + b"\r\n" + CHUNKS_THEN_INNER,
+        "a bare LF in Upload-Metadata": create + b"Upload-Metadata: a\n\r\n" + N + b"\r\n" + INNER,
+        "a bare CR in Upload-Concat": create + b"Upload-Concat: final;/a\rX: y\r\n" + N + b"\r\n" + INNER,
+        "an encoded request in Upload-Concat": create
+        + (b"Upload-Concat: final;/a%0d%0a%0d%0aGET%20{inner}\r\n" + N + b"\r\n" + INNER),
+        "HEAD with a body": patch.replace(b"PATCH", b"HEAD", 1) + N + b"\r\n" + INNER,
+        "DELETE with a body": patch.replace(b"PATCH", b"DELETE", 1) + N + b"\r\n" + INNER,
+    }
+    for name, data in written.items():
+        yield Shape(f"tus, {name}", data)
+    yield Shape("tus, two requests", create + LENGTH % 0 + b"\r\n" + INNER, open=True)
+
+
+def _let_in() -> Iterator[Shape]:
+    """Bodies that are read: what follows one is the next request, what is in it is none."""
+    head = b" HTTP/1.1\r\nHost: agent\r\nAuthorization: Bearer {ticket}\r\n"
+    sends = {
+        "PUT": b"PUT {document}/content" + head,
+        "creation": b"POST {document}/uploads"
+        + head
+        + b"Tus-Resumable: 1.0.0\r\nUpload-Length: %d\r\nContent-Type: application/offset+octet-stream\r\n"
+        % LARGE_BYTES,
+    }
+    filled = b"x" * (LARGE_BYTES - INNER_BYTES) + INNER
+    for name, sent in sends.items():
+        yield Shape(f"let in, {name}, a request as its end", sent + LENGTH % LARGE_BYTES + b"\r\n" + filled)
+        yield Shape(
+            f"let in, {name}, a request behind it",
+            sent + LENGTH % LARGE_BYTES + b"\r\n" + b"x" * LARGE_BYTES + INNER,
+            open=True,
+        )
+        yield Shape(
+            f"let in, {name}, a request as its end, in a chunk",
+            sent + CHUNKED + b"\r\n%x;a=b\r\n%s\r\n" % (LARGE_BYTES, filled) + END,
+        )
+        yield Shape(
+            f"let in, {name}, chunks that end before", sent + LENGTH % LARGE_BYTES + CHUNKED + b"\r\n" + END + filled
+        )

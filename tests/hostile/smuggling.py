@@ -14,20 +14,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.agents import path_of
 from tests.answers import HEAD_BYTES_MAX, NotAnAnswerError, read_answer
 from tests.benchmarks.lone_agent import a_lone_agent
 from tests.hostile.proxies import Proxy, a_proxy, is_there
-from tests.hostile.shapes import Shape, shapes
+from tests.hostile.shapes import LARGE_BYTES, Shape, shapes
 from tests.integration.agent_program import Agent
 
 PROXIES = ("nginx", "haproxy")
 TABLE = Path(__file__).with_name("SMUGGLING.md")
 AT_ONCE = 16
 VICTIMS = 40
-# Where nothing more comes the other side waits for the rest, and is left.
+# Where nothing more comes the other side waits for the rest, and is left; later where all that is said is written down.
 QUIET_SECONDS = 0.5
+PATIENT_SECONDS = 4.0
 ANSWER_SECONDS = 20.0
-_SEEN = re.compile(r"/(outer|smuggled|victim)/(\d+)")
+_SEEN = re.compile(r"/(outer|smuggled|victim)(?:/versions)?/(\d+)")
 Seen = Counter[tuple[str, int]]
 
 
@@ -55,16 +57,31 @@ class Way:
     faults: Sequence[str]
 
 
-async def sent(port: int, number: int, shape: Shape) -> tuple[list[int], bool]:
+def written(shape: Shape, number: int, agent: Agent) -> bytes:
+    """Return a shape with its addresses, and a ticket of its own where it names one."""
+    ticket = agent.ticket(b"x" * LARGE_BYTES, "тело.bin")
+    words = {
+        b"{outer}": b"/outer/%03d" % number,
+        b"{inner}": b"/smuggled/%03d" % number,
+        b"{uploads}": b"/documents/outer/versions/%03d/uploads" % number,
+        b"{document}": path_of(ticket, "").rstrip("/").encode(),
+        b"{ticket}": agent.bearer(ticket)["Authorization"].removeprefix("Bearer ").encode(),
+    }
+    data = shape.data
+    for place, word in words.items():
+        data = data.replace(place, word)
+    return data
+
+
+async def sent(port: int, data: bytes, quiet_seconds: float) -> tuple[list[int], bool]:
     """Send a shape over a connection of its own; return the statuses of what is answered, and whether it was closed."""
-    data = shape.data.replace(b"{outer}", b"/outer/%03d" % number).replace(b"{inner}", b"/smuggled/%03d" % number)
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=HEAD_BYTES_MAX)
     statuses, method = list[int](), data.split(b" ", 1)[0].decode("latin-1")
     try:
         with contextlib.suppress(TimeoutError, OSError):
             writer.write(data)
             while True:
-                async with asyncio.timeout(QUIET_SECONDS if not statuses else QUIET_SECONDS / 2):
+                async with asyncio.timeout(quiet_seconds if not statuses else quiet_seconds / 2):
                     answer = await read_answer(reader, "GET" if statuses else method)
                 if answer is None:
                     return statuses, True
@@ -124,14 +141,14 @@ def undue(agent: Seen, tried: Sequence[Shape]) -> list[str]:
     ]
 
 
-async def tried(agent: Agent, proxy: Proxy | None, every: Sequence[Shape]) -> Way:
+async def tried(agent: Agent, proxy: Proxy | None, every: Sequence[Shape], quiet_seconds: float) -> Way:
     """Send all shapes on one way, then ask as others do, and compare who saw what."""
     log, port = agent.home / "agent.log", agent.port if proxy is None else proxy.port
     position, gate = log.stat().st_size, asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, shape: Shape) -> tuple[list[int], bool]:
         async with gate:
-            return await sent(port, number, shape)
+            return await sent(port, written(shape, number, agent), quiet_seconds)
 
     told = await asyncio.gather(*(one(number, shape) for number, shape in enumerate(every)))
     victims = [await harmed(port, number) for number in range(VICTIMS)]
@@ -163,14 +180,14 @@ async def _until_logged(proxy: Proxy, agent_saw: Seen) -> Seen:
     return seen
 
 
-async def every_way(folder: Path) -> dict[str, Way]:
+async def every_way(folder: Path, quiet_seconds: float = QUIET_SECONDS) -> dict[str, Way]:
     """Try all shapes directly and through each proxy that is installed."""
     ways, every = dict[str, Way](), shapes()
     async with a_lone_agent(folder / "agents", None) as agent:
-        ways["directly"] = await tried(agent, None, every)
+        ways["directly"] = await tried(agent, None, every, quiet_seconds)
         for name in filter(is_there, PROXIES):
             with a_proxy(name, folder / name, agent.port) as proxy:
-                ways[name] = await tried(agent, proxy, every)
+                ways[name] = await tried(agent, proxy, every, quiet_seconds)
     return ways
 
 
@@ -191,7 +208,7 @@ def main() -> int:
         folder = Path(scratch)
         (folder / "agents").mkdir()
         folder.chmod(0o755)
-        ways = asyncio.run(every_way(folder))
+        ways = asyncio.run(every_way(folder, PATIENT_SECONDS))
     for name, way in ways.items():
         for fault in way.faults:
             sys.stdout.write(f"{name}: {fault}\n")

@@ -13,7 +13,7 @@ from tests.hostile.proxies import is_there, settings_of
 from tests.hostile.shapes import shapes
 from tests.hostile.smuggling import PROXIES, TABLE, Way, every_way, table, undue, unseen
 
-SHAPES_MIN = 60
+SHAPES_MIN = 150
 KEPT = {"nginx": "proxy_request_buffering off;", "haproxy": "http-reuse safe"}
 
 
