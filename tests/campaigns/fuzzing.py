@@ -154,7 +154,10 @@ async def throw(port: int, number: int, pieces: Sequence[bytes], tally: Tally) -
     except TimeoutError:
         what = f"a hang: {len(answers)} answers, {understood}"
     except (asyncio.IncompleteReadError, NotAnAnswerError, ValueError) as error:
-        what = f"half an answer: {error!r}, after {len(answers)}"
+        if _may_be_of_a_head(error, data, understood, len(answers)):
+            closed = True
+        else:
+            what = f"half an answer: {error!r}, after {len(answers)}"
     except OSError:
         closed = is_reset = True
     finally:
@@ -167,6 +170,15 @@ async def throw(port: int, number: int, pieces: Sequence[bytes], tally: Tally) -
         tally.find(number, wrong, data)
     tally.resets += is_reset
     tally.add(answers, closed=closed, sent_bytes=len(data))
+
+
+def _may_be_of_a_head(error: Exception, data: bytes, understood: Understood, answered: int) -> bool:
+    """Tell whether the refusal of a request that cannot be read has no body because it was a HEAD.
+
+    Whether a method was read before the fault depends on how the network cuts the bytes.
+    """
+    is_bare = isinstance(error, asyncio.IncompleteReadError) and not error.partial
+    return is_bare and answered >= len(understood.methods) and b"HEAD " in data
 
 
 def _unanswered(understood: Understood, answers: Sequence[Answer], *, closed: bool) -> str | None:
