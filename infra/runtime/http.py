@@ -115,7 +115,9 @@ class _Told:
             await self._passed_on(scope, receive, send, INVALID_SPAN)
         else:
             parent = _header(scope, TRACEPARENT)
-            with span(scope["method"], parent=parent, kind=SpanKind.SERVER, attributes=_asked_of(scope)) as current:
+            with span(scope["method"], parent=parent, kind=SpanKind.SERVER) as current:
+                if current.is_recording():
+                    current.set_attributes(_asked_of(scope))
                 await self._passed_on(scope, receive, send, current)
 
     async def _passed_on(self, scope: Scope, receive: Receive, send: Send, current: Span) -> None:
@@ -124,7 +126,8 @@ class _Told:
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer.status = message["status"]
-                _name(current, scope, answer.status)
+                if current.is_recording():
+                    _name(current, scope, answer.status)
             elif message["type"] == "http.response.body":
                 answer.body_bytes += len(message.get("body", b""))
             elif message["type"] == ZERO_COPY:

@@ -29,8 +29,8 @@ def redacted(key: str, value: object) -> object:
 
 def redacted_text(text: str) -> str:
     """`text` without bearer tokens, passwords in addresses, and secret parameters of a query."""
-    # Every value of every line comes by here, and few of them hold what the patterns cannot do without.
-    if len(text) >= BEARER_LETTERS_MIN:
+    # Every value of every line comes by here, and few of them hold what the patterns cannot do without: two words, ...
+    if len(text) >= BEARER_LETTERS_MIN and len(text.split(None, 1)) > 1:
         text = _BEARER.sub(rf"\1 {MASK}", text)
     if "@" in text:
         text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
@@ -46,6 +46,8 @@ def _inside(value: object) -> object:
     match value:
         case str():
             return redacted_text(value)
+        case int() | float() | None:
+            return value
         case Mapping():
             return {key: redacted(str(key), item) for key, item in value.items()}
         case list() | tuple():

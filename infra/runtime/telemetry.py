@@ -1,11 +1,12 @@
 """What a program tells about itself: JSON log lines with trace ids, spans that follow a request through every hop."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from opentelemetry import trace
@@ -13,8 +14,9 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 from structlog.types import EventDict, Processor
@@ -28,6 +30,7 @@ from schemas.errors import Malformed
 SPAN_DELAY_MILLISECONDS = 500
 SPAN_QUEUE_MAX = 16_384
 HEADER = "traceparent"
+LINE = json.JSONEncoder(ensure_ascii=False, default=str)
 # Stands for that of the provider which is set later.
 TRACER = trace.get_tracer("artstore")
 
@@ -41,19 +44,51 @@ def setup_telemetry(program: str, settings: TelemetrySettings) -> None:
     trace.set_tracer_provider(tracer_provider(program, settings))
 
 
-def tracer_provider(program: str, settings: TelemetrySettings) -> TracerProvider:
-    """Build a provider that samples every trace it begins and follows the caller's choice otherwise."""
+def tracer_provider(program: str, settings: TelemetrySettings) -> trace.TracerProvider:
+    """Build a provider that samples every trace it begins and follows the caller's choice otherwise.
+
+    Where nobody is told of spans they have ids, which lines and records carry on, and nothing else.
+    """
+    if settings.spans_path is None:
+        return _Untold()
     provider = TracerProvider(
         sampler=ParentBased(ALWAYS_ON),
         resource=Resource.create({SERVICE_NAME: program}),
         shutdown_on_exit=False,
     )
-    if settings.spans_path is not None:
-        exporter = JsonLinesExporter(program, settings.spans_path)
-        provider.add_span_processor(
-            BatchSpanProcessor(exporter, max_queue_size=SPAN_QUEUE_MAX, schedule_delay_millis=SPAN_DELAY_MILLISECONDS)
-        )
+    exporter = JsonLinesExporter(program, settings.spans_path)
+    provider.add_span_processor(
+        BatchSpanProcessor(exporter, max_queue_size=SPAN_QUEUE_MAX, schedule_delay_millis=SPAN_DELAY_MILLISECONDS)
+    )
     return provider
+
+
+class _Untold(trace.TracerProvider):
+    """Gives the one tracer below to everybody."""
+
+    def __init__(self) -> None:
+        self._tracer = _UntoldTracer()
+
+    def get_tracer(self, *_: Any, **__: Any) -> trace.Tracer:
+        return self._tracer
+
+
+class _UntoldTracer(trace.Tracer):
+    """Begins spans that pass a trace on, and the caller's choice with it, and record nothing."""
+
+    def __init__(self) -> None:
+        self._ids = RandomIdGenerator()
+
+    def start_span(self, name: str, context: Context | None = None, *_: Any, **__: Any) -> Span:
+        del name
+        parent = trace.get_current_span(context).get_span_context()
+        begins = not parent.is_valid
+        trace_id = self._ids.generate_trace_id() if begins else parent.trace_id
+        flags = TraceFlags(TraceFlags.SAMPLED) if begins else parent.trace_flags
+        return NonRecordingSpan(SpanContext(trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=flags))
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the library's type is private
+        return trace.use_span(self.start_span(*args, **kwargs))
 
 
 def flush_telemetry() -> None:
@@ -80,7 +115,8 @@ def span(
     """
     context = None if parent is None else _context_of(parent)
     linked = [Link(found) for found in map(_span_context_of, links) if found.is_valid]
-    with TRACER.start_as_current_span(name, context=context, kind=kind, links=linked, attributes=attributes) as current:
+    current = TRACER.start_span(name, context=context, kind=kind, links=linked, attributes=attributes)
+    with trace.use_span(current, end_on_exit=True):
         yield current
 
 
@@ -115,27 +151,22 @@ def _span_context_of(traceparent: str) -> SpanContext:
 
 
 def _setup_logs(program: str, level: str) -> None:
-    shared: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
+    named: list[Processor] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
+    placed: list[Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
         _with_origin(program),
     ]
-    last: list[Processor] = [
-        structlog.processors.format_exc_info,
-        _redact,
-        structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-    ]
+    last: list[Processor] = [structlog.processors.format_exc_info, _redact, _as_json]
     structlog.configure(
-        processors=[*shared, *last],
+        processors=[*named, *placed, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=partial(_Lines, sys.stdout),
         cache_logger_on_first_use=True,
     )
+    foreign: list[Processor] = [*named, structlog.stdlib.ExtraAdder(), *placed]
     handler = logging.StreamHandler(sys.stdout)
     bare = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[bare, *last]))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=[bare, *last]))
     handler.addFilter(Repeats(CHATTY))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
@@ -172,6 +203,10 @@ def _with_origin(program: str) -> Processor:
         return event
 
     return add
+
+
+def _as_json(_logger: object, _method: str, event: EventDict) -> str:
+    return LINE.encode(event)
 
 
 def _redact(_logger: object, _method: str, event: EventDict) -> EventDict:
