@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -39,7 +40,7 @@ class Access:
 
     def download(self, request: Request) -> DownloadTicket:
         """Return the download ticket, or a link's, from the query or the header; errors as in `upload`."""
-        text = request.query_params.get("ticket") or _bearer(request)
+        text = _in_query(request.scope["query_string"]) or _bearer(request)
         verify = partial(verify_download_ticket, issuer=self.issuer, known=self.known)
         return _matched(request, verify(text, self.ring(), self.element_id, self.clock.now()))
 
@@ -70,6 +71,12 @@ def _matched(request: Request, ticket: Ticket) -> Ticket:
     if (ticket.document_id, ticket.document_version) != wanted_version(request):
         raise PermissionDenied("The ticket is for another document or version. Use it with the address it came with.")
     return ticket
+
+
+def _in_query(query: bytes) -> str | None:
+    """Return the last ticket of a query, as the framework would, which first makes a collection of all there is."""
+    found = [value for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if name == "ticket"]
+    return found[-1] if found else None
 
 
 def _bearer(request: Request) -> str:

@@ -174,7 +174,7 @@ def read_attributes(
     `parse` raises SealBroken unless seal and form are right.
     """
     directory, name = directory_of(key[0]), attr_name(*key)
-    path = root / directory / name
+    path = root.joinpath(directory, name)
     try:
         # Read whole, a file of gigabytes in its place would take all memory with it.
         if (disk.size(path) or 0) > HARD_LIMIT_BYTES:
@@ -200,7 +200,7 @@ def read_attributes(
 def find_body(disk: Disk, root: Path, attributes: Attributes) -> Path | Fault:
     """Return where a version's body lies when it is a file of the promised size; nothing of it is read."""
     # A name that says more than a name must lead nowhere.
-    body = root / directory_of(attributes.document_id) / Path(attributes.content.stored_name).name
+    body = root.joinpath(directory_of(attributes.document_id), Path(attributes.content.stored_name).name)
     try:
         size, is_file = disk.size(body), disk.is_file(body)
     except OSError as error:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from email.utils import format_datetime
 from pathlib import Path
 
 from starlette.requests import Request
@@ -14,12 +13,13 @@ from starlette.types import Message, Receive, Scope, Send
 from infra.runtime.exchange import ZERO_COPY
 from infra.runtime.metrics import Metrics
 from infra.runtime.problems import problem_response
+from infra.runtime.recent import Recent
 from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable, SealBroken
 from storage_agent.access import Access, wanted_version
 from storage_agent.conditions import Outcome, Validators, asking_fields, judged
 from storage_agent.derived import DiskLooks, on_disk, text_path
+from storage_agent.describing import HARMLESS, Described, Encoded, described, encoded
 from storage_agent.digests import digest_value, etag_of, wants_sha256
-from storage_agent.disposition import attachment
 from storage_agent.documents import Documents
 from storage_agent.giving import (
     CHECKED_BYTES,
@@ -36,20 +36,14 @@ from storage_agent.giving import (
 from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
 from storage_agent.ranges import Span, Unsatisfiable, content_range
-from storage_agent.selection import Failed, NotModified, Representation, Sending, assembled, decided
+from storage_agent.selection import Failed, NotModified, Sending, assembled, decided
 
 Going = AsyncIterator[bytes | Stretch]
 
-# The bytes of a version never change; who may see them can, so that nobody keeps them for others.
-UNCHANGING = "private, max-age=86400, immutable"
 # With one of these the answer may do without the body, which is then read only when it is needed.
 CONDITIONS = {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-HARMLESS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "Cross-Origin-Resource-Policy": "same-site",
-    "Referrer-Policy": "no-referrer",
-}
+# Of attribute files, together; what is remembered of each takes about as much.
+DESCRIBED_BYTES_MAX = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -61,6 +55,7 @@ class Downloads:
     root: Path
     metrics: Metrics
     _looks: DiskLooks = field(default_factory=DiskLooks)
+    _known: Recent[bytes, Described] = field(default_factory=lambda: Recent(DESCRIBED_BYTES_MAX))
 
     async def content(self, request: Request) -> Response:
         """Answer 200, 206, 304 or 416 with the document's bytes; ModeForbids where the mode gives attributes only.
@@ -116,27 +111,28 @@ class Downloads:
         return Pieces(pieces(file, Span(0, file.size - 1)), 200, headers, closing(file))
 
     async def _content(self, request: Request, found: StoredDocument, reader: Reader) -> Response:
-        stored, fields = _representation(found), asking_fields(request.scope["headers"])
+        told, fields = self._told(found), asking_fields(request.scope["headers"])
+        stored = told.stored
         answer = decided(request.method, fields, stored, self.access.clock.now())
         if isinstance(answer, Failed):
             raise PreconditionFailed
         if isinstance(answer, NotModified):
-            return Response(status_code=304, headers=_kept(stored.validators.etag))
+            return Response(status_code=304, headers=told.kept)
         if isinstance(answer, Unsatisfiable):
             problem = problem_response(RangeNotSatisfiable(), request.url.path)
             problem.headers["Content-Range"] = content_range(None, stored.size)
             return problem
-        headers = _headers(found, stored, answer)
+        own = _own_headers(answer)
         if wants_sha256(fields.get("want-repr-digest")):
-            headers["Repr-Digest"] = digest_value(stored.sha256)
+            own["Repr-Digest"] = told.digest
         if request.method == "HEAD":
-            return Response(headers=headers)
+            return Response(headers={**told.headers, **own})
         body, sha256 = await self._body(found, reader, answer)
         if sha256 is not None and wants_sha256(fields.get("want-content-digest")):
-            headers["Content-Digest"] = digest_value(sha256)
+            own["Content-Digest"] = told.digest if sha256 == stored.sha256 else digest_value(sha256)
         if isinstance(body, bytes):
-            return Whole(body, answer.status, headers, self._count)
-        return Pieces(body, answer.status, headers, self._held(found, reader), self._count)
+            return Whole(body, answer.status, [*told.raw, *encoded(own)], self._count)
+        return Pieces(body, answer.status, {**told.headers, **own}, self._held(found, reader), self._count)
 
     async def _body(self, found: StoredDocument, reader: Reader, sending: Sending) -> tuple[bytes | Going, str | None]:
         """Return what is to be sent, checked as far as its size allows, and its SHA-256 where that is known by now."""
@@ -175,6 +171,13 @@ class Downloads:
             self.documents.fixity.suspect((document_id, version))
             raise
 
+    def _told(self, found: StoredDocument) -> Described:
+        told = self._known.get(found.attr)
+        if told is None:
+            told = described(found.attributes)
+            self._known.keep(found.attr, told)
+        return told
+
     def _count(self, sent: int) -> None:
         self.metrics.download_bytes.inc(sent)
 
@@ -208,8 +211,9 @@ class Downloads:
 class Whole(Response):
     """A small body, or a part of it, that was checked before: sent in one piece."""
 
-    def __init__(self, body: bytes, status: int, headers: dict[str, str], count: Callable[[int], None]) -> None:
-        super().__init__(body, status, headers)
+    def __init__(self, body: bytes, status: int, headers: list[Encoded], count: Callable[[int], None]) -> None:
+        # Not by way of the framework, which would encode all headers anew.
+        self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
         self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -299,23 +303,6 @@ def _digested(content: bytes) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-def _representation(found: StoredDocument) -> Representation:
-    content, created_at = found.attributes.content, found.attributes.provenance.created_at
-    validators = Validators(etag_of(content.sha256), created_at.replace(microsecond=0))
-    return Representation(content.sha256, content.size, content.media_type, validators)
-
-
-def _kept(etag: str) -> dict[str, str]:
-    """Return what an answer says with and without the bytes: a 304 has no more than this (RFC 9110, 15.4.5)."""
-    return {**HARMLESS, "ETag": etag, "Cache-Control": UNCHANGING}
-
-
-def _headers(found: StoredDocument, stored: Representation, sending: Sending) -> dict[str, str]:
-    headers = _kept(stored.validators.etag) | {
-        "Accept-Ranges": "bytes",
-        "Last-Modified": format_datetime(found.attributes.provenance.created_at, usegmt=True),
-        "Content-Disposition": attachment(found.attributes.content.original_filename),
-        "Content-Type": sending.content_type,
-        "Content-Length": str(sending.length),
-    }
+def _own_headers(sending: Sending) -> dict[str, str]:
+    headers = {"Content-Type": sending.content_type, "Content-Length": str(sending.length)}
     return headers if sending.content_range is None else headers | {"Content-Range": sending.content_range}

@@ -174,7 +174,7 @@ class LocalDisk:
     def is_file(self, path: Path) -> bool:
         """Tell whether a regular file is there."""
         try:
-            return stat.S_ISREG(path.lstat().st_mode)
+            return stat.S_ISREG(os.lstat(path).st_mode)
         except FileNotFoundError:
             return False
 
@@ -188,11 +188,13 @@ class LocalDisk:
     def read(self, path: Path) -> bytes | None:
         """Return a file's bytes, or None."""
         try:
-            file = open_file(path)
+            handle = self.open_to_read(path)
         except FileNotFoundError:
             return None
-        with file:
-            return file.read()
+        try:
+            return _whole(handle)
+        finally:
+            os.close(handle)
 
     def forget_cached(self, path: Path) -> None:
         """Drop a file's clean pages: after a failed sync the kernel calls pages clean that never reached the drive."""
@@ -207,7 +209,7 @@ class LocalDisk:
     def size(self, path: Path) -> int | None:
         """Return a file's size, or None."""
         try:
-            return path.lstat().st_size
+            return os.lstat(path).st_size
         except FileNotFoundError:
             return None
 
@@ -293,6 +295,15 @@ class LocalDisk:
                 self.write(handle, bytes(min(CHUNK_BYTES, size - offset)), offset)
         elif size:
             os.posix_fallocate(handle, 0, size)
+
+
+def _whole(handle: int) -> bytes:
+    """Read to the end, and not beyond what the system calls the size to be told so: one call for most files."""
+    read: list[bytes] = []
+    size = os.fstat(handle).st_size
+    while (left := size - sum(map(len, read))) and (piece := os.read(handle, max(left, 0) + 1)):
+        read.append(piece)
+    return read[0] if len(read) == 1 else b"".join(read)
 
 
 def open_file(path: Path) -> FileIO:

@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.runtime.http import Check, operational_routes, traced
 from infra.runtime.metrics import Metrics
@@ -30,6 +30,7 @@ UNDER_WAY = 2048
 # Of one, beside its connection: the file, and both again for a thread that sends.
 HANDLES_OF_ONE = 3
 PREFLIGHT_SECONDS = 3600
+VARIES = (b"vary", b"Origin")
 
 
 def agent_app(  # noqa: PLR0913, PLR0917 - here the parts come together
@@ -88,7 +89,20 @@ def _open_to_browsers(app: ASGIApp) -> ASGIApp:
 
 
 class _OpenToBrowsers(CORSMiddleware):
-    """The framework's, whose refusals are problems too."""
+    """The framework's, whose refusals are problems too, and which costs nothing who is no page."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; its answer tells caches that a page would get another."""
+        if scope["type"] != "http" or any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], VARIES]
+            await send(message)
+
+        await self.app(scope, receive, told)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Answer what a page may ask for; 400 when it may not."""

@@ -143,8 +143,7 @@ class _Told:
     def _tell(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         route = _route(scope)
         if self._metrics is not None:
-            self._metrics.http_requests.labels(scope["method"], route, str(answer.status)).inc()
-            self._metrics.http_request_seconds.labels(route).observe(seconds)
+            self._metrics.answered(scope["method"], route, answer.status, seconds)
         # The query is left out: it may hold a ticket.
         (self._log.debug if scope["path"] in QUIET else self._log.info)(
             "request",

@@ -12,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._edge()
         self._log()
         self._sagas()
@@ -21,6 +22,17 @@ class Metrics:
     def render(self) -> bytes:
         """Return the text format of Prometheus 0.0.4."""
         return generate_latest(self.registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered; all three have few values."""
+        key = (method, route, status)
+        numbers = self._answered.get(key)
+        if numbers is None:
+            # The library checks and joins the labels each time that it is asked for a number.
+            counter = self.http_requests.labels(method, route, str(status))
+            numbers = self._answered[key] = (counter, self.http_request_seconds.labels(route))
+        numbers[0].inc()
+        numbers[1].observe(seconds)
 
     def _edge(self) -> None:
         self.http_requests = self._counter(

@@ -1,8 +1,6 @@
 """How many requests a program takes at once: few at work, and many more whose clients are waited for."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,8 +80,11 @@ class _Turns:
         """Run the application in a place, which is free whenever it is the client's turn."""
 
         async def given(message: Message) -> None:
-            with self._clients():
+            self._leave()
+            try:
                 await send(message)
+            finally:
+                self._return()
 
         if pieces := scope.get("extensions", {}).get(PIECES):
             # In place: what the routing writes into the scope is read by whoever tells of the request outside of this.
@@ -102,21 +103,24 @@ class _Turns:
             if self._is_body_whole:
                 # Nothing can come but the end of the connection, and the work goes on meanwhile.
                 return await receive()
-            with self._clients():
+            self._leave()
+            try:
                 message = await receive()
+            finally:
+                self._return()
             self._is_body_whole = not message.get("more_body")
             return message
 
         return taken
 
-    @contextmanager
-    def _clients(self) -> Iterator[None]:
+    def _leave(self) -> None:
+        """Begin to wait for the client."""
         if not self._waits:
             self._places.give_back(self._address)
         self._waits += 1
-        try:
-            yield
-        finally:
-            self._waits -= 1
-            if not self._waits:
-                self._places.take(self._address)
+
+    def _return(self) -> None:
+        """End one wait for it."""
+        self._waits -= 1
+        if not self._waits:
+            self._places.take(self._address)

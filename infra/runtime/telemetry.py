@@ -69,7 +69,7 @@ class _Untold(trace.TracerProvider):
     def __init__(self) -> None:
         self._tracer = _UntoldTracer()
 
-    def get_tracer(self, *_: Any, **__: Any) -> trace.Tracer:
+    def get_tracer(self, *_: Any, **__: Any) -> trace.Tracer:  # noqa: ANN401 - the one for whoever asks
         return self._tracer
 
 
@@ -79,7 +79,7 @@ class _UntoldTracer(trace.Tracer):
     def __init__(self) -> None:
         self._ids = RandomIdGenerator()
 
-    def start_span(self, name: str, context: Context | None = None, *_: Any, **__: Any) -> Span:
+    def start_span(self, name: str, context: Context | None = None, *_: Any, **__: Any) -> Span:  # noqa: ANN401
         del name
         parent = trace.get_current_span(context).get_span_context()
         begins = not parent.is_valid
