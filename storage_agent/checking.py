@@ -1,5 +1,6 @@
 """Checking versions: seal, name and place of their attributes, size and digest of their bytes. Changes nothing."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Generator, Iterable
@@ -14,6 +15,8 @@ from storage_agent.gate import raise_if_exhausted
 from storage_agent.layout import SUMS, attr_name, directory_of
 
 PIECE_BYTES = 1024 * 1024
+# Where a version lies follows from its name alone, and what is read once is often read again.
+PATHS_KEPT = 1024
 _NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.v([1-9][0-9]{0,8})\.(.+)", re.DOTALL)
 
 Key = tuple[str, int]
@@ -173,8 +176,7 @@ def read_attributes(
 
     `parse` raises SealBroken unless seal and form are right.
     """
-    directory, name = directory_of(key[0]), attr_name(*key)
-    path = root.joinpath(directory, name)
+    path = _attr_path(root, *key)
     try:
         # Read whole, a file of gigabytes in its place would take all memory with it.
         if (disk.size(path) or 0) > HARD_LIMIT_BYTES:
@@ -191,7 +193,9 @@ def read_attributes(
     except SealBroken as error:
         return _attr_fault(key, path, DamageReason.SEAL, f"are damaged: {error.detail}")
     content = attributes.content
-    wrong = misplacement(attributes.document_id, attributes.version, content.relative_path, name, directory)
+    wrong = misplacement(
+        attributes.document_id, attributes.version, content.relative_path, path.name, directory_of(key[0])
+    )
     if wrong is not None:
         return _attr_fault(key, path, DamageReason.MISPLACED, f"lie wrongly: {wrong}")
     return Read(attributes, data)
@@ -199,8 +203,7 @@ def read_attributes(
 
 def find_body(disk: Disk, root: Path, attributes: Attributes) -> Path | Fault:
     """Return where a version's body lies when it is a file of the promised size; nothing of it is read."""
-    # A name that says more than a name must lead nowhere.
-    body = root.joinpath(directory_of(attributes.document_id), Path(attributes.content.stored_name).name)
+    body = _body_path(root, attributes.document_id, attributes.content.stored_name)
     try:
         size, is_file = disk.size(body), disk.is_file(body)
     except OSError as error:
@@ -212,6 +215,17 @@ def find_body(disk: Disk, root: Path, attributes: Attributes) -> Path | Fault:
     if size != attributes.content.size:
         return _body_fault(attributes, body, DamageReason.SIZE, f"has {size} bytes")
     return body
+
+
+@functools.lru_cache(PATHS_KEPT)
+def _attr_path(root: Path, document_id: str, version: int) -> Path:
+    return root / directory_of(document_id) / attr_name(document_id, version)
+
+
+@functools.lru_cache(PATHS_KEPT)
+def _body_path(root: Path, document_id: str, stored_name: str) -> Path:
+    # A name that says more than a name must lead nowhere.
+    return root / directory_of(document_id) / Path(stored_name).name
 
 
 def _hashed(disk: Disk, path: Path) -> Generator[int, None, str]:

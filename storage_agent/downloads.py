@@ -16,7 +16,7 @@ from infra.runtime.problems import problem_response
 from infra.runtime.recent import Recent
 from schemas.errors import BodyDamaged, NotFound, PreconditionFailed, RangeNotSatisfiable, SealBroken
 from storage_agent.access import Access, wanted_version
-from storage_agent.conditions import Outcome, Validators, asking_fields, judged
+from storage_agent.conditions import Fields, Outcome, Validators, asking_fields, judged
 from storage_agent.derived import DiskLooks, on_disk, text_path
 from storage_agent.describing import HARMLESS, Described, Encoded, described, encoded
 from storage_agent.digests import digest_value, etag_of, wants_sha256
@@ -63,14 +63,17 @@ class Downloads:
         BodyDamaged for a small document whose bytes are wrong; for a large one the connection breaks before its end,
         and from then on it is refused as well.
         """
-        self.access.download(request)
+        ticket = self.access.download(request)
         require(self.documents.identity.mode, Verb.READ)
-        document_id, version = wanted_version(request)
+        document_id, version = ticket.document_id, ticket.document_version
+        fields = asking_fields(request.scope["headers"])
+        # As far as the request alone can tell.
+        bytes_wanted = request.method == "GET" and CONDITIONS.isdisjoint(fields)
         with self._damage_noted(document_id, version):
-            found, reader = await self._looks.ask(self._opened, document_id, version, _wants_bytes(request))
+            found, reader = await self._looks.ask(self._opened, document_id, version, bytes_wanted)
             answer: Response | None = None
             try:
-                answer = await self._content(request, found, reader)
+                answer = await self._content(request, fields, found, reader)
                 return answer
             finally:
                 if not isinstance(answer, Pieces):
@@ -110,8 +113,8 @@ class Downloads:
         headers = {**HARMLESS, "Content-Type": "text/plain; charset=utf-8", "Content-Length": str(file.size)}
         return Pieces(pieces(file, Span(0, file.size - 1)), 200, headers, closing(file))
 
-    async def _content(self, request: Request, found: StoredDocument, reader: Reader) -> Response:
-        told, fields = self._told(found), asking_fields(request.scope["headers"])
+    async def _content(self, request: Request, fields: Fields, found: StoredDocument, reader: Reader) -> Response:
+        told = self._told(found)
         stored = told.stored
         answer = decided(request.method, fields, stored, self.access.clock.now())
         if isinstance(answer, Failed):
@@ -292,11 +295,6 @@ async def _read(going: Going) -> bytes:
     async for piece in going:
         read += [piece] if isinstance(piece, bytes) else [each async for each in piece.pieces()]
     return b"".join(read)
-
-
-def _wants_bytes(request: Request) -> bool:
-    """Tell whether a request is answered with bytes as far as it alone can tell."""
-    return request.method == "GET" and CONDITIONS.isdisjoint(request.headers.keys())
 
 
 def _digested(content: bytes) -> tuple[bytes, str]:

@@ -298,11 +298,11 @@ class LocalDisk:
 
 
 def _whole(handle: int) -> bytes:
-    """Read to the end, and not beyond what the system calls the size to be told so: one call for most files."""
-    read: list[bytes] = []
+    """Read to the end; that as many bytes have come as the system promised shows it without another call."""
     size = os.fstat(handle).st_size
-    while (left := size - sum(map(len, read))) and (piece := os.read(handle, max(left, 0) + 1)):
-        read.append(piece)
+    read = [os.read(handle, size + 1)]
+    while read[-1] and sum(map(len, read)) != size:
+        read.append(os.read(handle, CHUNK_BYTES))
     return read[0] if len(read) == 1 else b"".join(read)
 
 

@@ -22,9 +22,11 @@ def redacted(key: str, value: object) -> object:
 
     Counts and flags (`token_count: 3`) stay: a number or a truth value is no secret.
     """
-    if _is_secret(key) and not isinstance(value, bool | int | float | None):
+    if value is None or isinstance(value, int | float):
+        return value
+    if _is_secret(key):
         return MASK
-    return _inside(value)
+    return redacted_text(value) if isinstance(value, str) else _inside(value)
 
 
 def redacted_text(text: str) -> str:
@@ -46,8 +48,6 @@ def _inside(value: object) -> object:
     match value:
         case str():
             return redacted_text(value)
-        case int() | float() | None:
-            return value
         case Mapping():
             return {key: redacted(str(key), item) for key, item in value.items()}
         case list() | tuple():

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TextIO
 
@@ -186,9 +186,11 @@ class _Lines:
         self._stream = stream
 
     def msg(self, line: str) -> None:
-        with suppress(OSError, ValueError):
+        try:
             self._stream.write(f"{line}\n")
             self._stream.flush()
+        except (OSError, ValueError):
+            return
 
     debug = info = warning = error = critical = msg
 

@@ -46,11 +46,20 @@ DOWNLOAD_BUGS = (
         (f"{DOWNLOADS}::test_attributes_that_change_on_the_drive_are_not_what_they_were",),
     ),
     Bug(
+        "a description remembered by the digest of the bytes",
+        "A document whose attributes were rewritten is given under the name that it had before.",
+        "storage_agent/downloads.py",
+        "        told = self._known.get(found.attr)\n",
+        "        told = next((known for known in self._known._values.values()"
+        " if known.stored.sha256 == found.attributes.content.sha256), None)\n",
+        (f"{DOWNLOADS}::test_a_document_is_described_as_its_attributes_are_now",),
+    ),
+    Bug(
         "the drive asked on the loop",
         "A drive that spins up stops everybody, those included who want nothing from it.",
         "storage_agent/downloads.py",
-        "await self._looks.ask(self._opened, document_id, version, _wants_bytes(request))",
-        "self._opened(document_id, version, _wants_bytes(request))",
+        "await self._looks.ask(self._opened, document_id, version, bytes_wanted)",
+        "self._opened(document_id, version, bytes_wanted)",
         (f"{DOWNLOADS}::test_the_loop_turns_while_a_drive_takes_its_time",),
     ),
 )

@@ -34,7 +34,8 @@ WIRE_BUGS = (
         "a place kept for a client that sends nothing",
         "Some hundred slow uploads take all places for half a minute, and everybody else is told to come back.",
         "infra/runtime/places.py",
-        "            with self._clients():\n                message = await receive()\n",
+        "            self._leave()\n            try:\n                message = await receive()\n"
+        "            finally:\n                self._return()\n",
         "            message = await receive()\n",
         (f"{PLACES}::test_a_client_that_is_waited_for_leaves_its_place_to_others_and_is_served_to_its_end",),
     ),

@@ -6,8 +6,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
+from infra.runtime.settings_sections import TelemetrySettings
 from infra.runtime.spans import span_line
-from infra.runtime.telemetry import current_trace_id, current_traceparent, span, trace_id_of
+from infra.runtime.telemetry import current_trace_id, current_traceparent, span, trace_id_of, tracer_provider
 from schemas.errors import Malformed
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -29,6 +30,18 @@ def test_a_span_continues_the_trace_of_its_parent() -> None:
 def test_a_parent_or_link_that_cannot_be_read_is_left_out() -> None:
     with span("work", parent="rubbish", links=("", "00-zz-1-01")):
         assert current_trace_id() != TRACE
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_where_nobody_is_told_a_trace_is_passed_on_with_the_callers_choice(flags: str) -> None:
+    tracer = tracer_provider("agent", TelemetrySettings(spans_path=None)).get_tracer("test")
+    with span("caller", parent=f"00-{TRACE}-b7ad6b7169203331-{flags}"), tracer.start_as_current_span("work") as work:
+        assert not work.is_recording()
+        assert (current_traceparent() or "").startswith(f"00-{TRACE}-")
+        assert (current_traceparent() or "")[-2:] == flags
+    with tracer.start_as_current_span("first") as first:
+        assert first.get_span_context().trace_flags.sampled
+        assert current_trace_id() not in {TRACE, None}
 
 
 def test_a_traceparent_that_is_none_is_malformed() -> None:

@@ -46,6 +46,12 @@ async def test_a_page_may_read_the_bytes_and_their_digest(plane: Plane) -> None:
     assert {"Repr-Digest", "ETag"} <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
 
 
+@pytest.mark.parametrize("asking", [{}, {"Origin": ORIGIN}])
+async def test_what_is_kept_for_others_is_not_given_to_a_page(plane: Plane, asking: dict[str, str]) -> None:
+    for answer in (await plane.get(await plane.stored(DATA), asking), await plane.client.get("/x", headers=asking)):
+        assert answer.headers.get_list("Vary") == ["Origin"]
+
+
 async def test_a_page_may_read_why_it_is_refused(plane: Plane) -> None:
     answer = await plane.client.put(path_of(plane.ticket(DATA)), content=DATA, headers={"Origin": ORIGIN})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_ticket")

@@ -250,3 +250,14 @@ async def test_attributes_that_change_on_the_drive_are_not_what_they_were(plane:
     attr.write_bytes(before.replace(b"a.txt", b"b.txt"))
     os.utime(attr, ns=(kept.st_atime_ns, kept.st_mtime_ns))
     assert (await plane.get(ticket)).json()["code"] == "seal_broken"
+
+
+async def test_a_document_is_described_as_its_attributes_are_now(plane: Plane) -> None:
+    ticket = await plane.stored(b"0123456789", "a.txt")
+    assert 'filename="a.txt"' in (await plane.get(ticket)).headers["Content-Disposition"]
+    attr = next(plane.root.rglob(f"{ticket.document_id}.v1.attr.json"))
+    told = Attributes.from_sealed(attr.read_bytes())
+    renamed = told.content.model_copy(update={"original_filename": "b.txt"})
+    attr.write_bytes(told.model_copy(update={"content": renamed}).sealed())
+    answer = await plane.get(ticket)
+    assert (answer.content, 'filename="b.txt"' in answer.headers["Content-Disposition"]) == (b"0123456789", True)
