@@ -19,6 +19,7 @@ from infra.runtime.settings import Settings
 from infra.runtime.telemetry import setup_telemetry
 from producers.publisher import Publisher, open_publisher
 from schemas.errors import ArtStoreError, Transient
+from storage_agent.accel import accel_of
 from storage_agent.acceptance import Acceptance
 from storage_agent.access import Access
 from storage_agent.commands import Commands
@@ -97,7 +98,7 @@ def _process(parts: _Parts, name: str, secret: str, *, topics_checked: bool) -> 
     app = agent_app(
         Uploads(acceptance, access),
         Tus(acceptance, access),
-        Downloads(documents, access, root, metrics),
+        Downloads(documents, access, root, metrics, accel_of(agent, root)),
         {"keys": lambda: _keys_known(follower), "disk": lambda: _disk_answers(root)},
         {"log": lambda: kafka.ping(settings.kafka), "documents": lambda: _all_whole(documents)},
         metrics,

@@ -26,6 +26,7 @@ from schemas.envelope import Meta, Position, Received
 from schemas.identifiers import DocumentId, TicketId, new_id
 from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 from schemas.topics import ELEMENT_COMMAND
+from storage_agent.accel import accel_of
 from storage_agent.acceptance import Acceptance
 from storage_agent.access import Access
 from storage_agent.documents import Documents
@@ -161,7 +162,7 @@ async def a_plane(
         app = agent_app(
             Uploads(acceptance, access),
             Tus(acceptance, access),
-            Downloads(documents, access, root, metrics),
+            Downloads(documents, access, root, metrics, accel_of(settings, root)),
             {},
             {},
             metrics,

@@ -63,6 +63,9 @@ class Metrics:
         self.uploads_refused = self._counter("uploads_refused_total", "Uploads refused, by code.", "code")
         self.upload_bytes = self._counter("upload_bytes_total", "Bytes of documents made durable.")
         self.download_bytes = self._counter("download_bytes_total", "Bytes of documents sent to clients.")
+        self.downloads_handed_over = self._counter(
+            "downloads_handed_over_total", "Downloads whose bytes were left to the proxy in front."
+        )
         self.commit_seconds = self._histogram(
             "commit_seconds", "Time of the local transaction that makes a document durable."
         )

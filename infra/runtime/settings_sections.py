@@ -131,6 +131,11 @@ class AgentSettings(Section):
     mode: Literal["edit", "rw", "ro", "ar"] = Field("edit", description="Mode of a new element at its first start.")
     root: Path | None = Field(None, description="Folder of the element; `elements/<name>` under home when unset.")
     public_url: str | None = Field(None, description="Address that clients use; from host and port when unset.")
+    accel_location: str | None = Field(
+        None,
+        pattern=r"^/[A-Za-z0-9_-]{1,64}/$",
+        description="Internal location of an nginx in front that sends large bodies itself; off when unset.",
+    )
     reserve_bytes: int = Field(64 * MEBIBYTE, ge=0, description="Space never given to uploads, in bytes.")
     refused_types: Annotated[tuple[ExecutableKind, ...], NoDecode, BeforeValidator(_split_commas)] = Field(
         ("elf", "pe", "mach-o", "script"), description="Kinds of executables refused, separated by commas."

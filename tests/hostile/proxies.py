@@ -1,6 +1,7 @@
 """nginx and HAProxy in front of an agent, with the settings that `infra/PROXIES.md` prints, and what they saw."""
 
 import contextlib
+import os
 import re
 import shutil
 import socket
@@ -15,8 +16,10 @@ from tests.stacks import free_ports
 PAGE = Path(__file__).parents[2] / "infra" / "PROXIES.md"
 START_SECONDS = 10.0
 AGENT = "127.0.0.1:8081"
+_PASSED_ON = "    location / {\n        proxy_pass http://agent;\n    }\n"
+_FOLDER = "/srv/archive/hot/"
 _ABOUT_TLS = re.compile(r"^ *ssl_certificate.*\n|^ *access_log.*\n", re.MULTILINE)
-NGINX = """daemon off; worker_processes 1; pid nginx.pid; error_log error.log warn;
+NGINX = """{}daemon off; worker_processes 1; pid nginx.pid; error_log error.log warn;
 events {{ worker_connections 512; }}
 http {{
 log_format seen '$request';
@@ -40,9 +43,19 @@ class Proxy:
 
 def settings_of(name: str) -> str:
     """Return what the page prints for `nginx` or `haproxy`."""
-    found = re.search(rf"^```{name}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert found is not None, name
-    return found[1]
+    return _printed(name)[0]
+
+
+def settings_of_sender(root: Path) -> str:
+    """Return what it prints for an nginx that sends the bodies of the element in `root` itself."""
+    plain, instead = _printed("nginx")
+    assert plain.count(_PASSED_ON) == 1
+    assert instead.count(_FOLDER) == 2
+    return plain.replace(_PASSED_ON, instead.replace(_FOLDER, f"{root}/"))
+
+
+def _printed(name: str) -> list[str]:
+    return re.findall(rf"^```{name}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 def is_there(name: str) -> bool:
@@ -51,11 +64,11 @@ def is_there(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def a_proxy(name: str, folder: Path, agent_port: int) -> Iterator[Proxy]:
+def a_proxy(name: str, folder: Path, agent_port: int, settings: str | None = None) -> Iterator[Proxy]:
     """Start `nginx` or `haproxy` in a folder of its own, in front of an agent; end it whatever happened."""
     folder.mkdir()
     port = free_ports(1)[0]
-    text = settings_of(name)
+    text = settings or settings_of(name)
     assert AGENT in text
     text = text.replace(AGENT, f"127.0.0.1:{agent_port}")
     configured, log, words = _nginx(folder, text, port) if name == "nginx" else _haproxy(folder, text, port)
@@ -73,7 +86,9 @@ def a_proxy(name: str, folder: Path, agent_port: int) -> Iterator[Proxy]:
 def _nginx(folder: Path, text: str, port: int) -> tuple[str, Path, list[str]]:
     text = _ABOUT_TLS.sub("", text).replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     words = ["nginx", "-p", f"{folder}/", "-c", "settings", "-e", "error.log"]
-    return NGINX.format(text), folder / "seen.log", words
+    # The workers of a master that root has started are nobody's, who may not read an element.
+    user = "user root; " if os.geteuid() == 0 else ""
+    return NGINX.format(user, text), folder / "seen.log", words
 
 
 def _haproxy(folder: Path, text: str, port: int) -> tuple[str, Path, list[str]]:
