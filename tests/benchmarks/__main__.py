@@ -30,6 +30,7 @@ from tests.benchmarks import (
     raw_programs,
     recovery,
     seaweed,
+    secured,
     uploading,
     views,
     whole_path,
@@ -70,6 +71,7 @@ def alone_cases() -> dict[str, AloneCase]:
         "recovery": recovery.recovery,
         "upload": uploading.large_upload,
         "download": downloading.large_download,
+        "download-tls": secured.secured_download,
         "read": downloading.small_download,
     }
 

@@ -84,7 +84,7 @@ async def large_download(ground: Alone) -> list[Measured]:
         agent = await stack.enter_async_context(lone_agent.a_lone_agent(ground.folder, ground.kafka))
         ticket = agent.ticket(b"", "body.bin").model_copy(update={"size": body.size})
         put = a_large("PUT", agent.port, path_of(ticket), body.pieces, agent.bearer(ticket))
-        [stored] = await _made(ground, agent, [ticket], [put])
+        [stored] = await made(ground, agent, [ticket], [put])
         servers = await _servers(stack, ground, agent, _by_link)
         for name, headers, size in (("", {}, body.size), (f"{wanted / 1e6:.3g} MB by Range of ", part, wanted)):
             for connections, count in ((1, 2), (PARALLEL, PARALLEL)):
@@ -160,12 +160,12 @@ async def _shelf(ground: Alone) -> list[Stored]:
         bodies = [os.urandom(SMALL_BYTES) for _ in range(ground.sizes.read_files)]
         async with lone_agent.a_lone_agent(ground.folder, ground.kafka, SHELF) as agent:
             documents = await asyncio.to_thread(lone_agent.promised, agent, bodies)
-            stored = await _made(ground, agent, documents.tickets, documents.requests)
+            stored = await made(ground, agent, documents.tickets, documents.requests)
         await asyncio.to_thread(kept.write_text, json.dumps([asdict(each) for each in stored]))
     return [Stored(**each) for each in json.loads(await asyncio.to_thread(kept.read_text))]
 
 
-async def _made(
+async def made(
     ground: Alone, agent: Agent, tickets: Sequence[UploadTicket], requests: Sequence[Request]
 ) -> list[Stored]:
     """Put documents and wait until they lie in place."""

@@ -27,21 +27,29 @@ DAV = ("dav_methods PUT;", "client_max_body_size 0;")
 @asynccontextmanager
 async def nginx(binary: str, folder: Path, root: Path, lines: Sequence[str]) -> AsyncIterator[tuple[int, int]]:
     """Serve `root` by one worker; `lines` are of its configuration. Yields port and process id."""
-    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - before the clock runs
     [port] = free_ports(1)
+    text = f"{' '.join(lines)}\nserver {{ listen 127.0.0.1:{port}; root {root}; }}"
+    async with nginx_of(binary, folder, port, text) as pid:
+        yield port, pid
+
+
+@asynccontextmanager
+async def nginx_of(binary: str, folder: Path, port: int, text: str) -> AsyncIterator[int]:
+    """Run one worker by the lines of `http` given, which listens at a port; yields the process id."""
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - before the clock runs
     # As root its workers would be nobody, who may not look into our folder.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(
         f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;\n"
         "events { worker_connections 1024; }\n"
         f"http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/arriving;\n"
-        f"{' '.join(lines)}\nserver {{ listen 127.0.0.1:{port}; root {root}; }} }}\n",
+        f"{text} }}\n",
         encoding="utf-8",
     )
     words = ("-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log"))
     with program(binary, *words, log=folder / "log") as pid:
         await answering(f"http://127.0.0.1:{port}")
-        yield port, pid
+        yield pid
 
 
 @asynccontextmanager

@@ -50,7 +50,11 @@ ENGLISH = Language(
         "Bytes, straight at the agent, by `make bench ARGS='{arguments}'`: uploads until they are in place and synced,"
         " in brackets until the receipt; then the processor time of the server ([all lines]({file})):"
     ),
-    words={"1 connections": "1 connection", RAW: "raw receiver"},
+    words={
+        "1 connections": "1 connection",
+        RAW: "raw receiver",
+        "ours, passed on": "nginx passing on the agent's bytes",
+    },
     numbers={},
 )
 RUSSIAN = Language(
@@ -69,6 +73,8 @@ RUSSIAN = Language(
         "one PUT": "одним PUT",
         "PATCHes of": "PATCH по",
         "parallel parts": "параллельные части",
+        "over TLS": "по TLS",
+        "ours, passed on": "сквозь nginx",
         "1 connections": "1 соединение",
         "4 connections": "4 соединения",
         "32 connections": "32 соединения",
