@@ -47,7 +47,9 @@ def committed_entry(  # noqa: PLR0913 - all that a commit consists of, by name
         at=now,
         lane=ticket.document_id,
         records=stored((fact, reply), traceparent),
-        answer=CommittedAnswer(ticket_id=ticket.ticket_id, expires_at=expiry(ticket), receipt=receipt),
+        answer=CommittedAnswer(
+            ticket_id=ticket.ticket_id, expires_at=expiry(ticket), receipt=receipt, creation=staged.creation
+        ),
         operation_id=ticket.operation_id,
         document_id=ticket.document_id,
         version=ticket.document_version,

@@ -18,7 +18,7 @@ from storage_agent.commitment import committed_entry, problem_text, refused_entr
 from storage_agent.entries import Committed, Note
 from storage_agent.fixity import Fixity
 from storage_agent.holdings import Holdings, StoredDocument
-from storage_agent.ledger import CommittedAnswer, expiry
+from storage_agent.ledger import CommittedAnswer, Creation, expiry
 from storage_agent.manifests import PAUSE_SECONDS, Manifests
 from storage_agent.parts import Parts
 from storage_agent.retelling import Log, Retelling
@@ -58,6 +58,11 @@ class Documents:
         admission.require_current(ticket, self.identity, self._parts.clock.now())
         self.outbox.require_room()
         return None
+
+    def creation(self, ticket: UploadTicket) -> Creation | None:
+        """Return what was said of the upload that a committed ticket's document came by, if anything was."""
+        answer = self._parts.memory.ledger.get(ticket.ticket_id)
+        return answer.creation if isinstance(answer, CommittedAnswer) else None
 
     async def stage(self, ticket: UploadTicket) -> StagingFile:
         """Make the file that one PUT writes to; while it is open and grows, the upload is not given up.

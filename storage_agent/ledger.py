@@ -23,11 +23,21 @@ class Answered(BaseModel):
     expires_at: datetime
 
 
+class Creation(BaseModel):
+    """What a client of tus said of an upload as it made it: told by HEAD as it was given, and not used otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metadata: str | None = None
+    concat: str | None = None
+
+
 class CommittedAnswer(Answered):
     """The ticket's document is committed; a repeated PUT gets this receipt."""
 
     kind: Literal["committed"] = "committed"
     receipt: Receipt
+    creation: Creation | None = None
 
 
 class RefusedAnswer(Answered):

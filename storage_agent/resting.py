@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from storage_agent.files import Disk, replace
 from storage_agent.gate import raise_if_exhausted
 from storage_agent.inspection import HEAD_BYTES
 from storage_agent.layout import UPLOADED, Folders
+from storage_agent.ledger import Creation
 from storage_agent.staging import Staged, StagingFile, Stagings
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Progress(BaseModel):
     size: int = Field(ge=0)
     kept: int = Field(ge=0)
     sha256: str | None
+    creation: Creation | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class RestingFile(StagingFile):
         body, self._state = paths_of(folders, progress.upload_id)
         super().__init__(progress.ticket, body, stagings, progress.size)
         self.progress = progress
+        self._creation = progress.creation
         self._body = body
         self._scratch = folders.staging / self._state.name
         self._kept = _Kept(progress.kept if progress.is_part else 0, hashlib.sha256())
@@ -152,14 +156,15 @@ class RestingFile(StagingFile):
             self._checked = None
             return True
 
-    async def join(self, others: Sequence["RestingFile"]) -> None:
+    async def join(self, others: Sequence["RestingFile"], creation: Creation | None) -> None:
         """Become the whole document, of which this is the first part: the others are written behind it, in order.
 
-        All of it is hashed now, once. What this part was, it is again after `revert`. InsufficientStorage.
+        `creation`: what was said of the whole. All of it is hashed now, once. What this part was, it is again after
+        `revert`. InsufficientStorage.
         """
         async with self._lock:
             self._require_open()
-            self._joined, self.size = True, self.ticket.size
+            self._joined, self.size, self._creation = True, self.ticket.size, creation
             self._digest, end = hashlib.sha256(), self._written
         await self._stagings.grow(self)
         for offset in range(0, end, PIECE_BYTES):
@@ -176,10 +181,11 @@ class RestingFile(StagingFile):
             gathered = self._gathered()
             if self.size <= staging.SMALL_BYTES:
                 body = await self._stagings.gate.call(self._whole, gathered)
-                self._finished = Staged(None, len(body), hashlib.sha256(body).hexdigest(), body, lasting=True)
+                staged = Staged(None, len(body), hashlib.sha256(body).hexdigest(), body, lasting=True)
             else:
                 await self._stagings.gate.call(self._seal, self._body, gathered)
-                self._finished = Staged(self._body, self.received, self._digest.hexdigest(), lasting=True)
+                staged = Staged(self._body, self.received, self._digest.hexdigest(), lasting=True)
+            self._finished = replaced(staged, creation=self._creation)
             self._closed = True
             return self._finished
 
@@ -236,7 +242,7 @@ class RestingFile(StagingFile):
             self._digest, self._checked, self._finished = self._kept.digest.copy(), None, None
             self._written = self._synced = self._written_back = self.received = self._kept.size
             self._closed = self._taken = self._joined = False
-            self.size = self.progress.size
+            self.size, self._creation = self.progress.size, self.progress.creation
 
     def _settle(self, gathered: bytes) -> None:
         with self._at_work:

@@ -13,7 +13,7 @@ from schemas.errors import ArtStoreError, Busy, TooLarge, UploadLocked
 from schemas.identifiers import derive, new_id
 from schemas.ticket import UploadTicket
 from storage_agent.layout import Folders
-from storage_agent.ledger import Ledger
+from storage_agent.ledger import Creation, Ledger
 from storage_agent.locks import DocumentLocks
 from storage_agent.memory import Memory
 from storage_agent.resting import Progress, RestingFile
@@ -112,7 +112,7 @@ class ResumableUploads:
             return None
         return found
 
-    async def create(self, ticket: UploadTicket) -> ResumableUpload:
+    async def create(self, ticket: UploadTicket, creation: Creation | None = None) -> ResumableUpload:
         """Return the ticket's upload of a whole document, made durably unless it is there.
 
         InsufficientStorage; Busy when there are too many.
@@ -122,9 +122,19 @@ class ResumableUploads:
             found = self.find(upload_id)
             if found is not None:
                 return found
-            return await self._begin(self._progress(upload_id, ticket, ticket.size, is_part=False))
+            return await self._begin(
+                Progress(
+                    upload_id=upload_id,
+                    ticket=ticket,
+                    is_part=False,
+                    size=ticket.size,
+                    kept=0,
+                    sha256=None,
+                    creation=creation,
+                )
+            )
 
-    async def create_part(self, ticket: UploadTicket, size: int) -> ResumableUpload:
+    async def create_part(self, ticket: UploadTicket, size: int, creation: Creation | None = None) -> ResumableUpload:
         """Make a part of `size` bytes; TooLarge when there are too many, or they exceed the ticket's size together."""
         others = self.parts(ticket)
         if len(others) >= PARTS_MAX:
@@ -133,7 +143,12 @@ class ResumableUploads:
         if sum(part.progress.size for part in others) + size > ticket.size:
             msg = f"The parts have more bytes together than the {ticket.size} that were announced."
             raise TooLarge(msg)
-        return await self._begin(self._progress(new_id(self._clock.now()), ticket, size, is_part=True))
+        upload_id = new_id(self._clock.now())
+        return await self._begin(
+            Progress(
+                upload_id=upload_id, ticket=ticket, is_part=True, size=size, kept=0, sha256=None, creation=creation
+            )
+        )
 
     def parts(self, ticket: UploadTicket) -> list[ResumableUpload]:
         """Return the open parts of a ticket's document."""
@@ -157,9 +172,6 @@ class ResumableUploads:
             except ArtStoreError as error:
                 log = structlog.get_logger("artstore.agent")
                 log.warning("upload_not_swept", upload_id=upload_id, reason=error.detail)
-
-    def _progress(self, upload_id: str, ticket: UploadTicket, size: int, *, is_part: bool) -> Progress:
-        return Progress(upload_id=upload_id, ticket=ticket, is_part=is_part, size=size, kept=0, sha256=None)
 
     async def _begin(self, progress: Progress) -> ResumableUpload:
         if len([upload_id for upload_id in list(self._open) if self.find(upload_id)]) >= OPEN_MAX:
@@ -194,6 +206,17 @@ def is_of(upload: ResumableUpload, ticket: UploadTicket) -> bool:
         ticket.document_id,
         ticket.document_version,
     )
+
+
+def expiry_of(ticket: UploadTicket, now: datetime) -> datetime:
+    """Return when an upload is given up next if no bytes arrive then.
+
+    Its saga asks at the deadline of the announcement, and where bytes arrive again as much later, to within the time
+    that asking takes.
+    """
+    life = ticket.deadline_at - ticket.requested_at
+    asked_before = (now - ticket.requested_at) // life if now >= ticket.deadline_at and life else 0
+    return min(ticket.deadline_at + asked_before * life, ticket.deadline_at_max)
 
 
 def is_swept(progress: Progress, ledger: Ledger, now: datetime) -> bool:

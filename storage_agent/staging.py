@@ -17,6 +17,7 @@ from schemas.identifiers import is_uuid
 from schemas.ticket import UploadTicket
 from storage_agent.files import Disk
 from storage_agent.gate import DiskGate
+from storage_agent.ledger import Creation
 from storage_agent.reserve import Reserve
 
 File = TypeVar("File", bound="StagingFile")
@@ -39,6 +40,7 @@ class Staged:
     """A finished body: size in bytes, hex SHA-256. A small one is `body`, another one lies, durable, in `path`.
 
     Of a `lasting` one the file stays when its commit is refused: the upload it belongs to decides what becomes of it.
+    `creation` is what was said of that upload.
     """
 
     path: Path | None
@@ -46,6 +48,7 @@ class Staged:
     sha256: str
     body: bytes | None = None
     lasting: bool = False
+    creation: Creation | None = None
 
 
 class StagingFile:

@@ -36,7 +36,8 @@ from storage_agent import tus_headers
 from storage_agent.acceptance import Acceptance, committed_headers
 from storage_agent.access import Access
 from storage_agent.bodies import ArrivingBody
-from storage_agent.resumable import ResumableUpload, is_of, whole_id
+from storage_agent.ledger import Creation
+from storage_agent.resumable import ResumableUpload, expiry_of, is_of, whole_id
 from storage_agent.tus_headers import Checksum, Concat
 
 OVERRIDE = "x-http-method-override"
@@ -96,24 +97,26 @@ class Tus:
     async def _create(self, asked: _Asked) -> Response:
         """Make an upload, or find the one that the ticket has; take the bytes that come along."""
         ticket, concat = asked.ticket, tus_headers.concat(asked.headers)
-        tus_headers.require_metadata(asked.headers)
+        creation = tus_headers.creation(asked.headers)
         if concat is not None and not concat.is_part:
-            return await self._join(asked, concat)
+            return await self._join(asked, concat, creation)
         length = _length(asked, is_part=concat is not None)
         checksum, brings = tus_headers.checksum(asked.headers), tus_headers.brings_bytes(asked.headers)
         receipt = self.acceptance.documents.admit(ticket)
         if receipt is not None:
-            return _created(ticket, whole_id(ticket), ticket.size, receipt)
+            return self._created(ticket, whole_id(ticket), ticket.size, receipt)
         resumables = self.acceptance.documents.resumables
-        upload = await (resumables.create(ticket) if concat is None else resumables.create_part(ticket, length))
+        upload = await (
+            resumables.create(ticket, creation) if concat is None else resumables.create_part(ticket, length, creation)
+        )
         await upload.file.wake()
         await upload.file.rest()
         # One that is there already has its own bytes; those that come along begin anew, and are not needed.
         if (brings or not length) and not upload.file.kept:
             receipt = await self._brought(asked, upload, 0, checksum)
-        return _created(ticket, upload.upload_id, ticket.size if receipt else upload.file.kept, receipt)
+        return self._created(ticket, upload.upload_id, ticket.size if receipt else upload.file.kept, receipt)
 
-    async def _join(self, asked: _Asked, concat: Concat) -> Response:
+    async def _join(self, asked: _Asked, concat: Concat, creation: Creation | None) -> Response:
         """Make the document of its parts, and commit."""
         ticket = asked.ticket
         receipt = self.acceptance.documents.admit(ticket)
@@ -126,24 +129,25 @@ class Tus:
                 _require_joinable(parts, ticket)
                 is_joined = False
                 try:
-                    await first.file.join([other.file for other in others])
+                    await first.file.join([other.file for other in others], creation)
                     is_joined = True
                 finally:
                     if not is_joined:
                         await self.acceptance.documents.to_its_end(first.file.revert())
                 receipt = await self._completed(asked, first, others)
-        return _created(ticket, whole_id(ticket), ticket.size, receipt)
+        return self._created(ticket, whole_id(ticket), ticket.size, receipt)
 
     async def _tell(self, asked: _Asked) -> Response:
         """Say how far an upload is; all of that is durable."""
         receipt = self.acceptance.documents.admit(asked.ticket)
         if receipt is not None:
             _require_whole(asked)
-            return _told(asked.ticket, asked.ticket.size, asked.ticket.size, receipt)
+            creation = self.acceptance.documents.creation(asked.ticket)
+            return self._told(asked, asked.ticket.size, asked.ticket.size, creation, receipt)
         upload = self._found(asked)
         await upload.file.wake()
         await upload.file.rest()
-        answer = _told(asked.ticket, upload.file.kept, upload.progress.size)
+        answer = self._told(asked, upload.file.kept, upload.progress.size, upload.progress.creation)
         if upload.progress.is_part:
             answer.headers["Upload-Concat"] = "partial"
         return answer
@@ -157,14 +161,14 @@ class Tus:
             _require_whole(asked)
             if offset != asked.ticket.size or tus_headers.content_length(asked.headers):
                 raise WrongOffset
-            return _taken(asked.ticket, asked.ticket.size, receipt)
+            return self._taken(asked.ticket, asked.ticket.size, receipt)
         upload = self._found(asked)
         await upload.file.wake()
         # Before another request is broken off for it: what comes must be what is wanted.
         await upload.file.rest()
         _require_fitting(asked, upload, offset)
         receipt = await self._brought(asked, upload, offset, checksum)
-        return _taken(asked.ticket, upload.file.size if receipt else upload.file.kept, receipt)
+        return self._taken(asked.ticket, upload.file.size if receipt else upload.file.kept, receipt)
 
     async def _terminate(self, asked: _Asked) -> Response:
         """Remove an upload; its ticket can make another one."""
@@ -235,6 +239,29 @@ class Tus:
         await file.done()
         await _end(others)
         return receipt
+
+    def _created(self, ticket: UploadTicket, upload_id: str, offset: int, receipt: Receipt | None) -> Response:
+        location = f"/documents/{ticket.document_id}/versions/{ticket.document_version}/uploads/{upload_id}"
+        return Response(status_code=201, headers={"Location": location, **self._state(ticket, offset, receipt)})
+
+    def _told(
+        self, asked: _Asked, offset: int, length: int, creation: Creation | None, receipt: Receipt | None = None
+    ) -> Response:
+        headers = {"Upload-Length": str(length), "Cache-Control": "no-store", **_said(creation)}
+        return Response(status_code=200, headers=headers | self._state(asked.ticket, offset, receipt))
+
+    def _taken(self, ticket: UploadTicket, offset: int, receipt: Receipt | None) -> Response:
+        return Response(status_code=204, headers=self._state(ticket, offset, receipt))
+
+    def _state(self, ticket: UploadTicket, offset: int, receipt: Receipt | None) -> dict[str, str]:
+        """Return where an upload is, and until when; of a committed one, what the document is."""
+        if receipt is not None:
+            return {"Upload-Offset": str(offset), **committed_headers(receipt)}
+        expires = expiry_of(ticket, self.acceptance.clock.now())
+        return {
+            "Upload-Offset": str(offset),
+            "Upload-Expires": format_datetime(expires.replace(microsecond=0), usegmt=True),
+        }
 
     def _ticket(self, request: Request) -> UploadTicket:
         try:
@@ -335,22 +362,6 @@ def _spoken() -> dict[str, str]:
     }
 
 
-def _created(ticket: UploadTicket, upload_id: str, offset: int, receipt: Receipt | None) -> Response:
-    location = f"/documents/{ticket.document_id}/versions/{ticket.document_version}/uploads/{upload_id}"
-    return Response(status_code=201, headers={"Location": location, **_state(ticket, offset, receipt)})
-
-
-def _told(ticket: UploadTicket, offset: int, length: int, receipt: Receipt | None = None) -> Response:
-    headers = {"Upload-Length": str(length), "Cache-Control": "no-store"}
-    return Response(status_code=200, headers=headers | _state(ticket, offset, receipt))
-
-
-def _taken(ticket: UploadTicket, offset: int, receipt: Receipt | None) -> Response:
-    return Response(status_code=204, headers=_state(ticket, offset, receipt))
-
-
-def _state(ticket: UploadTicket, offset: int, receipt: Receipt | None) -> dict[str, str]:
-    """Return where an upload is, and until when; of a committed one, what the document is."""
-    expires = format_datetime(ticket.deadline_at_max.replace(microsecond=0), usegmt=True)
-    committed = {} if receipt is None else committed_headers(receipt)
-    return {"Upload-Offset": str(offset), "Upload-Expires": expires, **committed}
+def _said(creation: Creation | None) -> dict[str, str]:
+    said = {} if creation is None else {"Upload-Metadata": creation.metadata, "Upload-Concat": creation.concat}
+    return {name: text for name, text in said.items() if text is not None}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.errors import Malformed, TusVersionUnsupported, UnsupportedMediaType
+from storage_agent.ledger import Creation
 
 if TYPE_CHECKING:
     # What hashlib's functions return has no public name.
@@ -22,7 +23,9 @@ BODY_TYPE = "application/offset+octet-stream"
 DIGITS_MAX = 18
 SIZE_MAX = 10**DIGITS_MAX - 1
 URLS_MAX = 16
-METADATA_BYTES_MAX = 8 * 1024
+# What is kept is kept for as long as the answer to the ticket: both have a bound.
+METADATA_BYTES_MAX = 4 * 1024
+CONCAT_BYTES_MAX = 8 * 1024
 
 _KEY = re.compile(r"[!-+\--~]+")
 
@@ -95,15 +98,26 @@ def require_bytes(headers: Headers) -> None:
         raise UnsupportedMediaType("Send the document's own bytes, without a Content-Encoding.")
 
 
-def require_metadata(headers: Headers) -> None:
-    """Raise Malformed unless Upload-Metadata has the form that it must have; what it says is not used."""
+def creation(headers: Headers) -> Creation | None:
+    """Return what is said of an upload and kept with it, None where that is nothing; Malformed as in `concat`.
+
+    Upload-Metadata must have the form that it must have, and 4 KiB at most.
+    """
     text = headers.get("upload-metadata")
-    if text is None:
-        return
-    pairs = [pair.strip().split(" ") for pair in text.split(",")] if len(text) <= METADATA_BYTES_MAX else [[]]
+    whole = concat(headers)
+    said = headers["upload-concat"] if whole is not None and not whole.is_part else None
+    if text is not None:
+        _require_pairs(text)
+    return None if text is None and said is None else Creation(metadata=text, concat=said)
+
+
+def _require_pairs(text: str) -> None:
+    is_kept = len(text) <= METADATA_BYTES_MAX and text.isascii() and text.isprintable()
+    pairs = [pair.strip().split(" ") for pair in text.split(",")] if is_kept else [[]]
     keys = [pair[0] for pair in pairs if _is_pair(pair)]
     if len(keys) < len(pairs) or len(set(keys)) < len(keys):
-        raise Malformed("Upload-Metadata must be pairs of a name and a value in base64, each name once.")
+        msg = f"Upload-Metadata is pairs of a name and a value in base64, each name once, {METADATA_BYTES_MAX} bytes."
+        raise Malformed(msg)
 
 
 def checksum(headers: Headers) -> Checksum | None:
@@ -128,7 +142,7 @@ def concat(headers: Headers) -> Concat | None:
     if text is None:
         return None
     kind, _, rest = text.strip().partition(";")
-    urls = tuple(rest.split())
+    urls = tuple(rest.split()) if len(text) <= CONCAT_BYTES_MAX and text.isascii() and text.isprintable() else ()
     if kind == "partial" and not rest:
         return Concat()
     if kind == "final" and 0 < len(urls) <= URLS_MAX and len(set(urls)) == len(urls):

@@ -13,13 +13,16 @@ import pytest
 from schemas.errors import ArtStoreError, Busy, InsufficientStorage, UploadAbandonedError
 from schemas.events import DocumentCommitted
 from schemas.registry import decode
+from schemas.ticket import UploadTicket
 from storage_agent import resumable, staging
 from storage_agent.digests import digest_value
-from storage_agent.resumable import whole_id
+from storage_agent.resumable import expiry_of, whole_id
 from tests.agents import Plane, a_plane, an_abandon_upload, path_of, some_bytes, told
+from tests.builders import NOW, a_ticket, an_upload_request
 from tests.resuming import BODY, TUS, Trickle, ask, create, offset_of, patch, resting
 
 DATA = some_bytes(300_000)
+METADATA = {"Upload-Metadata": "filename 0J7RgtGH0ZHRgi5iaW4=, empty,relativePath bnVsbA=="}
 ELF = b"\x7fELF" + bytes(60)
 
 
@@ -27,6 +30,10 @@ ELF = b"\x7fELF" + bytes(60)
 async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     async with a_plane(tmp_path / "hot") as plane:
         yield plane
+
+
+async def metadata_of(plane: Plane, ticket: UploadTicket) -> str | None:
+    return (await ask(plane, ticket, "HEAD")).headers.get("Upload-Metadata")
 
 
 async def test_anybody_may_ask_what_is_spoken_here(plane: Plane) -> None:
@@ -43,7 +50,7 @@ async def test_an_upload_in_pieces_becomes_the_document_that_a_put_would_have_ma
     made = await create(plane, ticket, {"Upload-Metadata": "filename 0J7RgtGH0ZHRgi5iaW4=,empty"})
     assert (made.status_code, made.headers["Upload-Offset"]) == (201, "0")
     assert made.headers["Location"] == f"{path_of(ticket, 'uploads')}/{whole_id(ticket)}"
-    assert parsedate_to_datetime(made.headers["Upload-Expires"]) == ticket.deadline_at_max.replace(microsecond=0)
+    assert parsedate_to_datetime(made.headers["Upload-Expires"]) == ticket.deadline_at.replace(microsecond=0)
     for offset in range(0, len(DATA), 100_000):
         assert await offset_of(plane, ticket) == offset
         answer = await patch(plane, ticket, offset, DATA[offset : offset + 100_000])
@@ -158,6 +165,7 @@ async def test_more_bytes_than_announced_are_refused_and_none_of_them_is_kept(pl
         ({"Upload-Metadata": "name ???"}, 400),
         ({"Upload-Metadata": "a YQ==,a YQ=="}, 400),
         ({"Upload-Metadata": ""}, 400),
+        ({"Upload-Metadata": f"a {'QUFB' * 1024}"}, 400),
         ({"Tus-Resumable": "0.2.2"}, 412),
         ({"Authorization": "Bearer x"}, 401),
     ],
@@ -341,13 +349,38 @@ async def test_an_upload_goes_on_behind_a_restart(
     data = DATA[:100_000]
     async with a_plane(tmp_path / "hot") as plane:
         ticket = plane.ticket(data)
-        await create(plane, ticket, content=data[:1000])
+        await create(plane, ticket, METADATA, data[:1000])
     async with a_plane(tmp_path / "hot") as plane:
         assert await offset_of(plane, ticket) == 1000
+        assert await metadata_of(plane, ticket) == METADATA["Upload-Metadata"]
         assert (await patch(plane, ticket, 1000, data[1000:])).status_code == 204
         assert (await plane.get(ticket)).content == data
+    async with a_plane(tmp_path / "hot") as plane:
+        assert await metadata_of(plane, ticket) == METADATA["Upload-Metadata"]
         await plane.documents.settle()
         assert resting(plane) == []
+
+
+async def test_what_was_said_of_an_upload_is_told_as_it_was_given_at_first_and_after_the_end(plane: Plane) -> None:
+    ticket, silent = plane.ticket(DATA), plane.ticket(DATA)
+    assert "Upload-Metadata" not in (await create(plane, ticket, METADATA)).headers
+    await create(plane, ticket, {"Upload-Metadata": "filename YQ=="})
+    assert await metadata_of(plane, ticket) == METADATA["Upload-Metadata"]
+    await patch(plane, ticket, 0, DATA)
+    ended = await ask(plane, ticket, "HEAD")
+    assert ended.headers["Upload-Metadata"] == METADATA["Upload-Metadata"]
+    assert "Upload-Expires" not in ended.headers
+    await create(plane, silent)
+    assert await metadata_of(plane, silent) is None
+
+
+def test_an_upload_expires_when_its_saga_asks_for_it_next() -> None:
+    day = timedelta(hours=24)
+    ticket = a_ticket(an_upload_request()).model_copy(update={"deadline_at_max": NOW + 2.5 * day})
+    moments = {0: day, 23: day, 24: 2 * day, 47: 2 * day, 48: 2.5 * day, 60: 2.5 * day}
+    assert [expiry_of(ticket, NOW + timedelta(hours=hours)) - NOW for hours in moments] == [*moments.values()]
+    at_once = ticket.model_copy(update={"deadline_at": NOW})
+    assert expiry_of(at_once, NOW + day) == NOW
 
 
 async def test_bytes_that_somebody_takes_away_end_their_upload_and_nothing_else(plane: Plane) -> None:

@@ -58,14 +58,17 @@ async def test_parts_become_one_document_in_the_order_asked_for(
         told = await ask(plane, ticket, "HEAD", part)
         assert (told.headers["Upload-Offset"], told.headers["Upload-Length"]) == (str(size), str(size))
         assert told.headers["Upload-Concat"] == "partial"
-    joined = await join(plane, ticket, [parts[0], f"http://agent{parts[1]}", parts[2]])
+    named = [parts[0], f"http://agent{parts[1]}", parts[2]]
+    joined = await join(plane, ticket, named)
     assert (joined.status_code, joined.headers["Upload-Offset"]) == (201, str(len(DATA)))
     assert (await plane.get(ticket)).content == DATA
     assert len(await plane.leftovers()) == 2
     assert resting(plane) == []
     again = await join(plane, ticket, parts)
     assert (again.status_code, again.headers["Location"]) == (201, joined.headers["Location"])
-    assert (await ask(plane, ticket, "HEAD", joined.headers["Location"])).headers["Upload-Offset"] == str(len(DATA))
+    ended = await ask(plane, ticket, "HEAD", joined.headers["Location"])
+    assert ended.headers["Upload-Offset"] == str(len(DATA))
+    assert ended.headers["Upload-Concat"] == f"final;{' '.join(named)}"
 
 
 async def test_parts_are_resumed_and_joined_behind_a_restart(tmp_path: Path) -> None:
@@ -77,10 +80,14 @@ async def test_parts_are_resumed_and_joined_behind_a_restart(tmp_path: Path) -> 
         await bring(plane, ticket, second, DATA[200_000:])
     async with a_plane(tmp_path / "hot") as plane:
         assert (await bring(plane, ticket, first, DATA[150_000:200_000], 150_000)).status_code == 204
-        assert (await join(plane, ticket, [first, second])).status_code == 201
+        joined = await join(plane, ticket, [first, second])
+        assert joined.status_code == 201
         assert (await plane.get(ticket)).content == DATA
         await plane.documents.settle()
         assert resting(plane) == []
+    async with a_plane(tmp_path / "hot") as plane:
+        ended = await ask(plane, ticket, "HEAD", joined.headers["Location"])
+        assert ended.headers["Upload-Concat"] == f"final;{first} {second}"
 
 
 async def test_what_is_not_all_there_or_not_its_own_is_not_joined(plane: Plane) -> None:
