@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from infra.runtime.metrics import Metrics
 from producers.publisher import Publisher
 from schemas.api.uploads import Receipt
+from schemas.attributes import Attributes
 from schemas.envelope import Position, Received
 from schemas.errors import TypeRefused, UploadConflict
 from schemas.events import TextExtracted, TextUnavailable
@@ -46,8 +47,9 @@ class Documents:
     def admit(self, ticket: UploadTicket) -> Receipt | None:
         """Return the stored receipt of a committed ticket, None when its bytes may come.
 
-        Asks memory alone; for room on the disk `stage` looks. InvalidTicket, Malformed, TypeRefused (refused before),
-        UploadAbandonedError, ModeForbids, StaleEpoch, Busy (Kafka is away and the outbox is full), DiskFailed.
+        Asks memory alone, into which `recall` brings what is needed; for room on the disk `stage` looks.
+        InvalidTicket, Malformed, TypeRefused (refused before), UploadAbandonedError, ModeForbids, StaleEpoch, Busy
+        (Kafka is away and the outbox is full), DiskFailed.
         """
         self._parts.gate.require_working()
         admission.require_addressed(ticket, self.identity)
@@ -58,6 +60,20 @@ class Documents:
         admission.require_current(ticket, self.identity, self._parts.clock.now())
         self.outbox.require_room()
         return None
+
+    async def recall(self, ticket: UploadTicket) -> None:
+        """Bring back what became of a ticket, if memory may have let it go: the first call of each request.
+
+        SealBroken when the attributes of its document are damaged; otherwise as `admit`.
+        """
+        ledger = self._parts.memory.ledger
+        if ledger.may_have_let_go(ticket):
+            admission.require_addressed(ticket, self.identity)
+            committed = self._holdings.committed
+            found = await self._parts.gate.look(committed, ticket.document_id, ticket.document_version)
+            if found is not None:
+                receipt = receipt_of(found)
+                ledger.record(CommittedAnswer(ticket_id=ticket.ticket_id, expires_at=expiry(ticket), receipt=receipt))
 
     def creation(self, ticket: UploadTicket) -> Creation | None:
         """Return what was said of the upload that a committed ticket's document came by, if anything was."""
@@ -183,12 +199,10 @@ class Documents:
         found = await self._find(ticket.document_id, ticket.document_version)
         if found is None:
             return None
-        content = found.attributes.content
-        if content.sha256 != staged.sha256:
+        receipt = receipt_of(found.attributes)
+        if receipt.sha256 != staged.sha256:
             raise UploadConflict
-        return Receipt(
-            document_id=ticket.document_id, version=ticket.document_version, size=content.size, sha256=content.sha256
-        )
+        return receipt
 
     async def _decide(
         self, ticket: UploadTicket, staged: Staged, media_type: str, traceparent: str | None
@@ -216,6 +230,7 @@ class Documents:
     ) -> None:
         async with self._parts.locks.hold(ticket.document_id):
             admission.require_addressed(ticket, self.identity)
+            await self.recall(ticket)
             answer = self._parts.memory.ledger.get(ticket.ticket_id)
             if isinstance(answer, CommittedAnswer):
                 raise UploadConflict
@@ -241,3 +256,11 @@ class Documents:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+
+def receipt_of(attributes: Attributes) -> Receipt:
+    """Return the receipt that the commit of a version was answered with."""
+    content = attributes.content
+    return Receipt(
+        document_id=attributes.document_id, version=attributes.version, size=content.size, sha256=content.sha256
+    )

@@ -277,6 +277,7 @@ class Carried(Part):
     at: datetime
     previous: str
     answers: tuple[Answer, ...] = ()
+    let_go_until: datetime | None = None
     notes: tuple[Note, ...] = ()
     commands: tuple[Command, ...] = ()
     replied: tuple[str, ...] = ()

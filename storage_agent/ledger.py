@@ -1,6 +1,6 @@
 """The ledger of tickets: what became of each, with its answer, kept past the ticket's expiry."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -59,10 +59,15 @@ Answer = Annotated[CommittedAnswer | RefusedAnswer | AbandonedAnswer, Field(disc
 
 
 class Ledger:
-    """Answers by ticket. The first answer of a ticket stays; a ticket is never spent twice."""
+    """Answers by ticket. The first answer of a ticket stays; a ticket is never spent twice.
 
-    def __init__(self, answers: Iterable[Answer] = ()) -> None:
+    Of commits only the newest are kept: the documents of the others say themselves that they are committed.
+    `let_go_until` is the latest expiry among those: of a ticket that lasts longer the ledger knows everything.
+    """
+
+    def __init__(self, answers: Iterable[Answer] = (), let_go_until: datetime | None = None) -> None:
         self._answers: dict[str, Answer] = {answer.ticket_id: answer for answer in answers}
+        self.let_go_until = let_go_until
 
     def get(self, ticket_id: str) -> Answer | None:
         """Return the ticket's answer, or None while it is not spent."""
@@ -72,9 +77,25 @@ class Ledger:
         """Keep `answer` unless the ticket has one."""
         self._answers.setdefault(answer.ticket_id, answer)
 
+    def may_have_let_go(self, ticket: UploadTicket) -> bool:
+        """Tell whether the ticket's document may be committed without an answer here."""
+        return (
+            self.let_go_until is not None
+            and expiry(ticket) <= self.let_go_until
+            and ticket.ticket_id not in self._answers
+        )
+
     def forget_expired(self, now: datetime) -> None:
         """Drop what no valid ticket can ask for any more."""
         self._answers = {key: answer for key, answer in self._answers.items() if answer.expires_at > now}
+
+    def let_go(self, most: int, held: Collection[str]) -> None:
+        """Drop the oldest answers of commits beyond `most`; `held` are tickets whose documents have no files yet."""
+        committed = [answer for answer in self._answers.values() if isinstance(answer, CommittedAnswer)]
+        for answer in committed[: max(0, len(committed) - most)]:
+            if answer.ticket_id not in held:
+                del self._answers[answer.ticket_id]
+                self.let_go_until = max(answer.expires_at, self.let_go_until or answer.expires_at)
 
     def answers(self) -> tuple[Answer, ...]:
         """Return all answers, in the order in which they were given."""

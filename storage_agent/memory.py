@@ -31,6 +31,8 @@ from storage_agent.entries import (
 from storage_agent.ledger import Ledger
 
 REPLIED_KEPT = 4096
+# Each takes 1.4 KiB of memory, and 0.3 KiB of a segment's head, which is written while everybody waits.
+COMMITTED_KEPT = 8192
 
 Key = tuple[str, int]
 
@@ -133,11 +135,13 @@ class Memory:
     def carry(self, now: datetime, previous: str) -> Carried:
         """Return all of it as the head of a new segment, without what has expired."""
         self.ledger.forget_expired(now)
+        self.ledger.let_go(COMMITTED_KEPT, {u.committed.answer.ticket_id for u in self.unsettled.values()})
         self.notes = {key: note for key, note in self.notes.items() if note.expires_at > now}
         return Carried(
             at=now,
             previous=previous,
             answers=self.ledger.answers(),
+            let_go_until=self.ledger.let_go_until,
             notes=tuple(self.notes.values()),
             commands=tuple(self.commands.values()),
             replied=tuple(self._replied),
@@ -153,7 +157,7 @@ class Memory:
         )
 
     def _begin(self, carried: Carried) -> None:
-        self.ledger = Ledger(carried.answers)
+        self.ledger = Ledger(carried.answers, carried.let_go_until)
         self.notes = {note.ticket_id: note for note in carried.notes}
         self.commands = {command.command_id: command for command in carried.commands}
         self.offsets = {int(partition): offset for partition, offset in carried.offsets.items()}

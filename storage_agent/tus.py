@@ -85,7 +85,9 @@ class Tus:
         body = ArrivingBody(request, self.acceptance.clock)
         try:
             tus_headers.require_version(request.headers)
-            answer = await verb(_Asked(request, self._ticket(request), body))
+            asked = _Asked(request, self._ticket(request), body)
+            await self.acceptance.documents.recall(asked.ticket)
+            answer = await verb(asked)
         except ArtStoreError as error:
             self.acceptance.metrics.uploads_refused.labels(error.code).inc()
             answer = problem_response(error, request.url.path)

@@ -46,6 +46,7 @@ class Uploads:
         try:
             ticket = self.access.upload(request)
             announced = self._announced(request, ticket)
+            await self.documents.recall(ticket)
             receipt = self.documents.admit(ticket)
             if receipt is None:
                 receipt = await self._take(request, ticket, body, announced or ticket.sha256)

@@ -11,6 +11,7 @@ from tests.agents import Plane, path_of
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BODY = {"Content-Type": "application/offset+octet-stream"}
+METADATA = {"Upload-Metadata": "filename 0J7RgtGH0ZHRgi5iaW4=, empty,relativePath bnVsbA=="}
 
 
 async def ask(  # noqa: PLR0913, PLR0917 - what a request consists of
@@ -47,6 +48,10 @@ async def offset_of(plane: Plane, ticket: UploadTicket) -> int:
     answer = await ask(plane, ticket, "HEAD")
     assert answer.status_code == 200, answer.status_code
     return int(answer.headers["Upload-Offset"])
+
+
+async def metadata_of(plane: Plane, ticket: UploadTicket) -> str | None:
+    return (await ask(plane, ticket, "HEAD")).headers.get("Upload-Metadata")
 
 
 def resting(plane: Plane) -> list[str]:

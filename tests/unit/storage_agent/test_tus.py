@@ -13,16 +13,13 @@ import pytest
 from schemas.errors import ArtStoreError, Busy, InsufficientStorage, UploadAbandonedError
 from schemas.events import DocumentCommitted
 from schemas.registry import decode
-from schemas.ticket import UploadTicket
 from storage_agent import resumable, staging
 from storage_agent.digests import digest_value
-from storage_agent.resumable import expiry_of, whole_id
+from storage_agent.resumable import whole_id
 from tests.agents import Plane, a_plane, an_abandon_upload, path_of, some_bytes, told
-from tests.builders import NOW, a_ticket, an_upload_request
-from tests.resuming import BODY, TUS, Trickle, ask, create, offset_of, patch, resting
+from tests.resuming import BODY, METADATA, TUS, Trickle, ask, create, metadata_of, offset_of, patch, resting
 
 DATA = some_bytes(300_000)
-METADATA = {"Upload-Metadata": "filename 0J7RgtGH0ZHRgi5iaW4=, empty,relativePath bnVsbA=="}
 ELF = b"\x7fELF" + bytes(60)
 
 
@@ -30,10 +27,6 @@ ELF = b"\x7fELF" + bytes(60)
 async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
     async with a_plane(tmp_path / "hot") as plane:
         yield plane
-
-
-async def metadata_of(plane: Plane, ticket: UploadTicket) -> str | None:
-    return (await ask(plane, ticket, "HEAD")).headers.get("Upload-Metadata")
 
 
 async def test_anybody_may_ask_what_is_spoken_here(plane: Plane) -> None:
@@ -359,28 +352,6 @@ async def test_an_upload_goes_on_behind_a_restart(
         assert await metadata_of(plane, ticket) == METADATA["Upload-Metadata"]
         await plane.documents.settle()
         assert resting(plane) == []
-
-
-async def test_what_was_said_of_an_upload_is_told_as_it_was_given_at_first_and_after_the_end(plane: Plane) -> None:
-    ticket, silent = plane.ticket(DATA), plane.ticket(DATA)
-    assert "Upload-Metadata" not in (await create(plane, ticket, METADATA)).headers
-    await create(plane, ticket, {"Upload-Metadata": "filename YQ=="})
-    assert await metadata_of(plane, ticket) == METADATA["Upload-Metadata"]
-    await patch(plane, ticket, 0, DATA)
-    ended = await ask(plane, ticket, "HEAD")
-    assert ended.headers["Upload-Metadata"] == METADATA["Upload-Metadata"]
-    assert "Upload-Expires" not in ended.headers
-    await create(plane, silent)
-    assert await metadata_of(plane, silent) is None
-
-
-def test_an_upload_expires_when_its_saga_asks_for_it_next() -> None:
-    day = timedelta(hours=24)
-    ticket = a_ticket(an_upload_request()).model_copy(update={"deadline_at_max": NOW + 2.5 * day})
-    moments = {0: day, 23: day, 24: 2 * day, 47: 2 * day, 48: 2.5 * day, 60: 2.5 * day}
-    assert [expiry_of(ticket, NOW + timedelta(hours=hours)) - NOW for hours in moments] == [*moments.values()]
-    at_once = ticket.model_copy(update={"deadline_at": NOW})
-    assert expiry_of(at_once, NOW + day) == NOW
 
 
 async def test_bytes_that_somebody_takes_away_end_their_upload_and_nothing_else(plane: Plane) -> None:
