@@ -22,6 +22,7 @@ from api_gateway.discovery import RedisDiscovery
 from api_gateway.keyholder import FollowedKeys, Keyholder, Keys
 from api_gateway.keys import KeyDesk
 from api_gateway.passwords import Passwords
+from api_gateway.rotation import Rotation
 from api_gateway.routes import (
     accounts,
     auth,
@@ -141,6 +142,15 @@ def _process(ground: _Ground) -> Process:
         given_password=settings.bootstrap.admin_password,
         done=begun,
     )
+    rotation = Rotation(
+        publisher=ground.publisher,
+        installation=ground.installation,
+        clock=ground.clock,
+        keys=parts.keys,
+        desk=parts.key_desk,
+        begun=begun,
+        life=timedelta(seconds=settings.gateway.signing_key_seconds),
+    )
     checks = _checks(ground, keyholder, bootstrap)
     # Without the log nothing can be announced; whatever is known is read, found and fetched all the same.
     notes = {"kafka": lambda: kafka.ping(settings.kafka)}
@@ -151,7 +161,7 @@ def _process(ground: _Ground) -> Process:
         app=make_app(parts, ground.metrics, operational_routes(NAME, checks, ground.metrics, notes), ui),
         host=settings.gateway.host,
         port=settings.gateway.port,
-        tasks=(Task("keys", follower.run), Task("bootstrap", bootstrap.run)),
+        tasks=(Task("keys", follower.run), Task("bootstrap", bootstrap.run), Task("rotation", rotation.run)),
         stop_seconds=settings.gateway.stop_seconds,
     )
 

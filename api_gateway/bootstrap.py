@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from api_gateway.accounts import AccountDesk, NewAccount
 from api_gateway.inbox import acknowledgement
 from api_gateway.keyholder import Keyholder
-from api_gateway.keys import key_request
+from api_gateway.keys import key_request, own_actor
 from api_gateway.passwords import generated_password
 from api_gateway.ports import Views
 from infra.runtime.clock import Clock
@@ -20,14 +20,12 @@ from infra.runtime.installation import Installation
 from infra.runtime.telemetry import span
 from producers.keys import request_key
 from producers.publisher import Publisher
-from schemas.envelope import Actor
 from schemas.errors import DependencyUnavailable, Transient
-from schemas.identifiers import AccountId, derive, new_id
+from schemas.identifiers import derive, new_id
 from schemas.permissions import Role
 from schemas.requests import KeyRequested
 
 ADMIN = "admin"
-SOURCE = "gateway"
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
@@ -87,7 +85,7 @@ class Bootstrap:
         retired = len(self.keyholder.retired)
         role = f"bootstrap-key-{retired}" if retired else "bootstrap-key"
         operation_id = derive(self.installation.installation_id, role)
-        return await key_request(self.installation, operation_id, self.clock.now(), self._actor())
+        return await key_request(self.installation, operation_id, self.clock.now(), own_actor(self.installation))
 
     async def _ensure_administrator(self) -> None:
         if await self.views.has_administrator():
@@ -109,7 +107,7 @@ class Bootstrap:
             password = await asyncio.to_thread(_kept_password, self.password_file)
         account = NewAccount(new_id(self.clock.now()), ADMIN, "Administrator", Role.ADMINISTRATOR)
         with span("bootstrap administrator"):
-            await self.accounts.ask(account, password, self._actor())
+            await self.accounts.ask(account, password, own_actor(self.installation))
         return password
 
     async def _forget_if_another_won(self, password: str) -> None:
@@ -121,10 +119,6 @@ class Bootstrap:
         if not await self.accounts.passwords.matches(hashed, password):
             structlog.get_logger("artstore.bootstrap").warning("administrator_existed", file=str(self.password_file))
             await asyncio.to_thread(_forget, self.password_file, password)
-
-    def _actor(self) -> Actor:
-        subject = AccountId(self.installation.installation_id)
-        return Actor(subject=subject, login="installation", full_name="This installation", client=SOURCE)
 
 
 async def _repeated(step: Callable[[], Awaitable[None]]) -> None:

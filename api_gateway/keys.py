@@ -17,7 +17,7 @@ from producers.publisher import Publisher
 from schemas.api.keys import KeyBody
 from schemas.envelope import Actor
 from schemas.errors import DependencyUnavailable, KeyInUse, NotFound
-from schemas.identifiers import KeyId, derive, new_id
+from schemas.identifiers import AccountId, KeyId, derive, new_id
 from schemas.requests import KeyRequested, KeyRetirementRequested
 
 SOURCE = "gateway"
@@ -97,10 +97,26 @@ class KeyDesk:
         return KeyBody(kid=key.kid, active_from=key.active_from, in_use=in_use, retired_at=retired_at)
 
 
-async def key_request(installation: Installation, operation_id: str, now: datetime, actor: Actor) -> KeyRequested:
-    """Return the request, not signed yet, for a new key that is used from `now` on; its id follows from the saga's."""
-    key_id = derive(operation_id, "key")
-    key = await asyncio.to_thread(generate_key, key_id, now)
+def own_actor(installation: Installation) -> Actor:
+    """Return who asks for what nobody has asked for: the installation itself."""
+    subject = AccountId(installation.installation_id)
+    return Actor(subject=subject, login="installation", full_name="This installation", client=SOURCE)
+
+
+async def key_request(
+    installation: Installation,
+    operation_id: str,
+    now: datetime,
+    actor: Actor,
+    *,
+    active_from: datetime | None = None,
+) -> KeyRequested:
+    """Return the request, not signed yet, for a new key; its id follows from the saga's.
+
+    It signs from `active_from` on, from `now` on without that.
+    """
+    key_id, begin = derive(operation_id, "key"), active_from or now
+    key = await asyncio.to_thread(generate_key, key_id, begin)
     jwk = key.public_jwk()
     return KeyRequested(
         meta=KeyRequested.meta_for(
@@ -114,7 +130,7 @@ async def key_request(installation: Installation, operation_id: str, now: dateti
         key_id=KeyId(key_id),
         public_jwk=jwk,
         sealed_private=installation.wrap(key.der(), key_id),
-        active_from=now,
+        active_from=begin,
         request_sha256=hashlib.sha256(jwk.encode()).hexdigest(),
     )
 

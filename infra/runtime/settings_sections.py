@@ -79,6 +79,9 @@ class GatewaySettings(Section):
     link_seconds_max: int = Field(
         604_800, gt=0, description="Longest life of a link that opens a document without signing in, in seconds."
     )
+    signing_key_seconds: Seconds = Field(
+        86_400.0, ge=3600, description="Time after which a new key signs tokens, tickets and links, in seconds."
+    )
     access_token_seconds: int = Field(900, gt=0, description="Life of an access token, in seconds.")
     stop_seconds: Seconds = Field(10.0, description="Budget of an orderly stop, in seconds.")
 

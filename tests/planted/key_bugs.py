@@ -40,4 +40,12 @@ KEY_BUGS = (
         "            if self._is_in_use(kid) and replace:\n",
         ("tests/unit/api_gateway/test_keys.py::test_the_key_in_use_is_retired_only_when_a_new_one_may_take_its_place",),
     ),
+    Bug(
+        "two gateways rotate twice",
+        "Each gateway asks for a key of its own when the one in use is old, and again until it hears of it.",
+        "api_gateway/rotation.py",
+        '        operation_id = derive(f"{self.installation.installation_id}/{key.kid}", "key-rotation")\n',
+        '        operation_id = derive(f"{id(self)}/{now}", "key-rotation")\n',
+        (f"{GATEWAY}/test_rotation.py::test_of_two_gateways_that_rotate_at_once_and_again_one_key_comes",),
+    ),
 )
