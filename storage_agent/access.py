@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from infra.runtime.clock import Clock
 from infra.runtime.installation import same_secret
 from infra.runtime.keys import KeyRing
-from infra.runtime.security import SignedTexts, verify_download_ticket, verify_upload_ticket
+from infra.runtime.security import SignedTexts, verify_ticket
 from schemas.errors import InvalidTicket, NotFound, PermissionDenied, Unauthenticated
 from schemas.ticket import DownloadTicket, TicketUse, UploadTicket
 
@@ -35,14 +34,11 @@ class Access:
 
     def upload(self, request: Request) -> UploadTicket:
         """Return the upload ticket; InvalidTicket, or PermissionDenied when it is for another document."""
-        verify = partial(verify_upload_ticket, issuer=self.issuer, known=self.known)
-        return _matched(request, verify(_bearer(request), self.ring(), self.element_id, self.clock.now()))
+        return self._verified(UploadTicket, _bearer(request), request)
 
     def download(self, request: Request) -> DownloadTicket:
         """Return the download ticket, or a link's, from the query or the header; errors as in `upload`."""
-        text = _in_query(request.scope["query_string"]) or _bearer(request)
-        verify = partial(verify_download_ticket, issuer=self.issuer, known=self.known)
-        return _matched(request, verify(text, self.ring(), self.element_id, self.clock.now()))
+        return self._verified(DownloadTicket, _in_query(request.scope["query_string"]) or _bearer(request), request)
 
     def download_by_name(self, request: Request) -> DownloadTicket:
         """Return the download ticket of somebody who has signed in; PermissionDenied for a link, errors as before."""
@@ -57,6 +53,14 @@ class Access:
         if scheme.lower() != "bearer" or not same_secret(self.secret, shown.strip()):
             raise Unauthenticated("Texts are given to the programs of this installation only.")
 
+    def _verified(self, kind: type[Ticket], text: str, request: Request) -> Ticket:
+        now, known = self.clock.now(), self.known
+        ticket = verify_ticket(kind, text, self.ring(), self.element_id, now, issuer=self.issuer, known=known)
+        if (ticket.document_id, ticket.document_version) != wanted_version(request):
+            msg = "The ticket is for another document or version. Use it with the address it came with."
+            raise PermissionDenied(msg)
+        return ticket
+
 
 def wanted_version(request: Request) -> tuple[str, int]:
     """Return document id and version of the path; NotFound for what no version can be."""
@@ -65,12 +69,6 @@ def wanted_version(request: Request) -> tuple[str, int]:
     if not (version.isascii() and version.isdigit() and len(version) <= VERSION_DIGITS_MAX):
         raise NotFound
     return str(request.path_params["document_id"]), int(version)
-
-
-def _matched(request: Request, ticket: Ticket) -> Ticket:
-    if (ticket.document_id, ticket.document_version) != wanted_version(request):
-        raise PermissionDenied("The ticket is for another document or version. Use it with the address it came with.")
-    return ticket
 
 
 def _in_query(query: bytes) -> str | None:

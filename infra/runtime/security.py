@@ -137,7 +137,8 @@ def sign_ticket(
     return text
 
 
-def verify_upload_ticket(  # noqa: PLR0913 - what is asked, by what, where and when, of whom, and what is known
+def verify_ticket(  # noqa: PLR0913 - what is asked, by what, where and when, of whom, and what is known
+    kind: type[Ticket],
     text: str,
     ring: KeyRing,
     element_id: str,
@@ -145,37 +146,20 @@ def verify_upload_ticket(  # noqa: PLR0913 - what is asked, by what, where and w
     *,
     issuer: str = ISSUER,
     known: SignedTexts | None = None,
-) -> UploadTicket:
-    """Return the upload ticket; InvalidTicket says why it is not valid at this element.
+) -> Ticket:
+    """Return the ticket, a link's too where one for downloads is wanted; InvalidTicket says why it is not valid here.
 
     `known`: signatures that were verified before need not be again.
     """
     expected = _Expected(TICKET_TYPE, element_id, issuer, _ticket_life_max, TICKET_BYTES_MAX)
     claims = _ticket(text, ring, expected, now, known)
-    ticket = _shaped(UploadTicket, claims)
-    if ticket.use is not TicketUse.UPLOAD:
-        raise InvalidTicket("This ticket is not for an upload.")
-    return ticket
-
-
-def verify_download_ticket(  # noqa: PLR0913 - what is asked, by what, where and when, of whom, and what is known
-    text: str,
-    ring: KeyRing,
-    element_id: str,
-    now: datetime,
-    *,
-    issuer: str = ISSUER,
-    known: SignedTexts | None = None,
-) -> DownloadTicket:
-    """Return the download ticket, or a link's; InvalidTicket says why it is not valid at this element.
-
-    `known`: signatures that were verified before need not be again.
-    """
-    expected = _Expected(TICKET_TYPE, element_id, issuer, _ticket_life_max, TICKET_BYTES_MAX)
-    claims = _ticket(text, ring, expected, now, known)
-    ticket = _shaped(DownloadTicket, claims)
-    if ticket.use is TicketUse.UPLOAD:
-        raise InvalidTicket("This ticket is not for a download.")
+    try:
+        ticket = kind.model_validate(claims)
+    except ValidationError as error:
+        raise InvalidTicket("The ticket is not of the kind that is needed here.") from error
+    if (ticket.use is TicketUse.UPLOAD) is not (kind is UploadTicket):
+        msg = f"This ticket is not for {'an upload' if kind is UploadTicket else 'a download'}."
+        raise InvalidTicket(msg)
     return ticket
 
 
@@ -188,13 +172,6 @@ def _ticket(text: str, ring: KeyRing, expected: _Expected, now: datetime, known:
     if not isinstance(claims, dict):
         raise InvalidTicket("The ticket has no content. Ask the gateway for a new one.")
     return {**claims, "ticket_id": body.get("jti"), "element_id": body["aud"]}
-
-
-def _shaped(kind: type[Ticket], claims: dict[str, Any]) -> Ticket:
-    try:
-        return kind.model_validate(claims)
-    except ValidationError as error:
-        raise InvalidTicket("The ticket is not of the kind that is needed here.") from error
 
 
 def _times(now: datetime, expires_at: datetime) -> dict[str, int]:

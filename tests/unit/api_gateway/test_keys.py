@@ -8,11 +8,12 @@ import pytest
 from api_gateway import keys
 from infra.runtime.installation import verify_signature
 from infra.runtime.keys import generate_key
-from infra.runtime.security import verify_download_ticket
+from infra.runtime.security import verify_ticket
 from schemas.errors import InvalidTicket
 from schemas.permissions import Role
 from schemas.requests import KeyRequested, KeyRetirementRequested
 from schemas.signing import signable
+from schemas.ticket import DownloadTicket
 from tests.builders import NOW
 from tests.unit.api_gateway.edge import HOT, INSTALLATION, Edge, assert_problem
 
@@ -72,7 +73,7 @@ async def test_the_key_in_use_is_retired_only_when_a_new_one_may_take_its_place(
     link = httpx2.URL(made.json()["url"]).params["ticket"]
     assert_problem(await retire(edge, OLD), 409, "key_in_use")
     assert edge.published() == []
-    assert verify_download_ticket(link, edge.ring, HOT.element_id, NOW)
+    assert verify_ticket(DownloadTicket, link, edge.ring, HOT.element_id, NOW)
 
     answer = await retire(edge, OLD, replace=True)
     assert (answer.status_code, answer.json()["in_use"]) == (200, False)
@@ -81,7 +82,7 @@ async def test_the_key_in_use_is_retired_only_when_a_new_one_may_take_its_place(
     assert isinstance(retirement, KeyRetirementRequested)
     assert edge.keys.signing_key(NOW).kid == made_key.key_id
     with pytest.raises(InvalidTicket, match="its key is retired"):
-        verify_download_ticket(link, edge.ring, HOT.element_id, NOW)
+        verify_ticket(DownloadTicket, link, edge.ring, HOT.element_id, NOW)
     # Whoever signs in again is believed.
     assert (await edge.get("/documents")).status_code == 200
 

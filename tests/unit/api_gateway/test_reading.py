@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from api_gateway.ports import Element
-from infra.runtime.security import verify_download_ticket
+from infra.runtime.security import verify_ticket
 from schemas.api.documents import LinkAnswer
 from schemas.api.events import ActorBody, EventBody
 from schemas.api.fixity import PassBody
@@ -16,7 +16,7 @@ from schemas.errors import InvalidTicket
 from schemas.events import ScrubProgress
 from schemas.identifiers import derive, new_id
 from schemas.permissions import Permission
-from schemas.ticket import TicketUse
+from schemas.ticket import DownloadTicket, TicketUse
 from tests.builders import NOW
 from tests.unit.api_gateway.edge import HOT, VAULT, Edge, assert_problem
 
@@ -90,7 +90,7 @@ async def test_bytes_are_fetched_from_the_agent_with_a_ticket_of_a_minute(edge: 
     location = urlsplit(answer.headers["Location"])
     assert location.path == f"/documents/{document.body.document_id}/versions/1/{part}"
     (text,) = parse_qs(location.query)["ticket"]
-    ticket = verify_download_ticket(text, edge.ring, VAULT.element_id, NOW)
+    ticket = verify_ticket(DownloadTicket, text, edge.ring, VAULT.element_id, NOW)
     assert (ticket.document_id, ticket.document_version) == (document.body.document_id, 1)
 
 
@@ -236,9 +236,9 @@ async def test_a_link_opens_the_newest_version_for_as_long_as_was_asked(
     assert location.path == f"/documents/{document.body.document_id}/versions/1/content"
     (text,) = parse_qs(location.query)["ticket"]
     last = NOW + timedelta(seconds=seconds - 1)
-    assert verify_download_ticket(text, edge.ring, VAULT.element_id, last).use is TicketUse.LINK
+    assert verify_ticket(DownloadTicket, text, edge.ring, VAULT.element_id, last).use is TicketUse.LINK
     with pytest.raises(InvalidTicket, match="expired"):
-        verify_download_ticket(text, edge.ring, VAULT.element_id, last + timedelta(seconds=2))
+        verify_ticket(DownloadTicket, text, edge.ring, VAULT.element_id, last + timedelta(seconds=2))
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 604_801, "soon"])

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from api_gateway.bodies import BODY_BYTES_MAX
-from infra.runtime.security import verify_upload_ticket
+from infra.runtime.security import verify_ticket
 from schemas.elements import Mode
 from schemas.envelope import Position, Record
 from schemas.identifiers import derive
 from schemas.requests import UploadRequested
+from schemas.ticket import UploadTicket
 from schemas.topics import SAGA_INBOX
 from tests.builders import EMPTY_SHA256, NOW
 from tests.unit.api_gateway.edge import HOT, VAULT, Edge, assert_problem
@@ -42,7 +43,7 @@ async def test_an_announcement_is_in_the_inbox_before_it_is_answered_with_a_tick
     assert request.deadline_at == NOW + timedelta(hours=24)
     assert request.description.custom == DESCRIPTION["custom"]
     assert body["upload_url"] == f"http://127.0.0.1:8081/documents/{request.document_id}/versions/1/content"
-    ticket = verify_upload_ticket(body["ticket"], edge.ring, HOT.element_id, NOW)
+    ticket = verify_ticket(UploadTicket, body["ticket"], edge.ring, HOT.element_id, NOW)
     assert (ticket.ticket_id, ticket.mode_epoch, ticket.description) == (request.ticket_id, 3, request.description)
     assert ticket.traceparent == record.headers.get("traceparent")
 
@@ -163,7 +164,7 @@ async def test_a_repeat_under_a_key_gets_the_same_answer_and_is_not_published_ag
     names = ("operation_id", "document_id", "version", "element_id", "upload_url", "expires_at")
     assert [first.json()[name] for name in names] == [again.json()[name] for name in names]
     tickets = [
-        verify_upload_ticket(answer.json()["ticket"], edge.ring, HOT.element_id, edge.clock.now())
+        verify_ticket(UploadTicket, answer.json()["ticket"], edge.ring, HOT.element_id, edge.clock.now())
         for answer in (first, again)
     ]
     assert tickets[0].model_copy(update={"traceparent": None}) == tickets[1].model_copy(update={"traceparent": None})

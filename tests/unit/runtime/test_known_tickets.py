@@ -7,7 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.runtime.keys import KeyRing, SigningKey, VerifyingKey, generate_key
-from infra.runtime.security import SignedTexts, sign_ticket, verify_download_ticket, verify_upload_ticket
+from infra.runtime.security import SignedTexts, sign_ticket, verify_ticket
 from schemas.errors import InvalidTicket
 from schemas.identifiers import DocumentId, ElementId, TicketId, derive
 from schemas.ticket import DownloadTicket, UploadTicket
@@ -66,9 +66,11 @@ Step = tuple[str, KeyRing, ElementId, str, int, bool]
 
 def answer(step: Step, known: SignedTexts | None) -> UploadTicket | DownloadTicket | str:
     text, ring, element_id, issuer, seconds, download = step
-    verify = verify_download_ticket if download else verify_upload_ticket
+    now = NOW + timedelta(seconds=seconds)
     try:
-        return verify(text, ring, element_id, NOW + timedelta(seconds=seconds), issuer=issuer, known=known)
+        if download:
+            return verify_ticket(DownloadTicket, text, ring, element_id, now, issuer=issuer, known=known)
+        return verify_ticket(UploadTicket, text, ring, element_id, now, issuer=issuer, known=known)
     except InvalidTicket as refused:
         return refused.detail
 

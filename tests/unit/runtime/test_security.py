@@ -18,14 +18,13 @@ from infra.runtime.security import (
     AccessClaims,
     sign_ticket,
     sign_token,
-    verify_download_ticket,
+    verify_ticket,
     verify_token,
-    verify_upload_ticket,
 )
 from schemas.errors import InvalidTicket, TooLarge, Unauthenticated
 from schemas.identifiers import DocumentId, TicketId, derive
 from schemas.requests import Description
-from schemas.ticket import DownloadTicket
+from schemas.ticket import DownloadTicket, UploadTicket
 from tests.builders import ELEMENT_ID, NOW, a_ticket, an_upload_request
 
 WHO = AccessClaims(subject=derive("admin", "account"), login="admin", full_name="Анна Ёлкина", role="editor")
@@ -202,8 +201,8 @@ def test_an_upload_ticket_comes_back_as_it_was_signed() -> None:
     description = Description(title="Ёлка", tags=("ж",), custom={"n": 7, "ok": True, "f": 1.0, "s": "1"})
     ticket = a_ticket(an_upload_request(description=description))
     text = sign_ticket(KEY, ticket, NOW, ticket.deadline_at_max)
-    assert verify_upload_ticket(text, RING, ELEMENT_ID, NOW) == ticket
-    again = verify_upload_ticket(text, RING, ELEMENT_ID, NOW).description.custom
+    assert verify_ticket(UploadTicket, text, RING, ELEMENT_ID, NOW) == ticket
+    again = verify_ticket(UploadTicket, text, RING, ELEMENT_ID, NOW).description.custom
     assert [type(value) for value in again.values()] == [int, bool, float, str]
 
 
@@ -211,17 +210,17 @@ def test_a_ticket_is_worth_nothing_elsewhere_otherwise_or_later() -> None:
     ticket = a_ticket()
     text = sign_ticket(KEY, ticket, NOW, ticket.deadline_at_max)
     with pytest.raises(InvalidTicket, match="another recipient"):
-        verify_upload_ticket(text, RING, derive("other", "element"), NOW)
+        verify_ticket(UploadTicket, text, RING, derive("other", "element"), NOW)
     with pytest.raises(InvalidTicket):
-        verify_download_ticket(text, RING, ELEMENT_ID, NOW)
+        verify_ticket(DownloadTicket, text, RING, ELEMENT_ID, NOW)
     with pytest.raises(InvalidTicket, match="expired"):
-        verify_upload_ticket(text, RING, ELEMENT_ID, ticket.deadline_at_max + timedelta(seconds=2))
+        verify_ticket(UploadTicket, text, RING, ELEMENT_ID, ticket.deadline_at_max + timedelta(seconds=2))
     with pytest.raises(InvalidTicket, match="another kind"):
-        verify_upload_ticket(sign_token(KEY, WHO, NOW, LATER), RING, ELEMENT_ID, NOW)
+        verify_ticket(UploadTicket, sign_token(KEY, WHO, NOW, LATER), RING, ELEMENT_ID, NOW)
     with pytest.raises(Unauthenticated):
         verify_token(text, RING, NOW)
     with pytest.raises(InvalidTicket, match="lives too long"):
-        verify_upload_ticket(sign_ticket(KEY, ticket, NOW, NOW + timedelta(hours=49)), RING, ELEMENT_ID, NOW)
+        verify_ticket(UploadTicket, sign_ticket(KEY, ticket, NOW, NOW + timedelta(hours=49)), RING, ELEMENT_ID, NOW)
 
 
 def test_a_download_ticket_opens_one_document_for_a_minute() -> None:
@@ -233,9 +232,9 @@ def test_a_download_ticket_opens_one_document_for_a_minute() -> None:
         subject=WHO.subject,
     )
     text = sign_ticket(KEY, ticket, NOW, NOW + timedelta(seconds=60))
-    assert verify_download_ticket(text, RING, ELEMENT_ID, NOW) == ticket
+    assert verify_ticket(DownloadTicket, text, RING, ELEMENT_ID, NOW) == ticket
     with pytest.raises(InvalidTicket):
-        verify_upload_ticket(text, RING, ELEMENT_ID, NOW)
+        verify_ticket(UploadTicket, text, RING, ELEMENT_ID, NOW)
 
 
 def test_four_kilobytes_of_cyrillic_fit_into_a_ticket_and_five_thousand_letters_do_not() -> None:
