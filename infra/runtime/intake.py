@@ -10,13 +10,17 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 PIECE_BYTES = 1024 * 1024
+# Each piece changes threads twice. Larger ones do not stay in the processor's cache until they are hashed and written.
+LONG_PIECE_BYTES = 2 * 1024 * 1024
+# In a shorter body, what nobody can work on while the first piece is filled would cost more than is spared.
+LONG_BYTES = 16 * 1024 * 1024
 # What a piece has when the budget for large ones is spent, and when that for these is spent as well.
 SMALL_PIECE_BYTES = 128 * 1024
 LEAST_PIECE_BYTES = 16 * 1024
 # One is being written, one waits, one is being filled.
 PIECES = 3
-# How many bodies have pieces of each size: 96 MiB of either. Any others have the least.
-AT_ONCE = {PIECE_BYTES: 32, SMALL_PIECE_BYTES: 256}
+# How many bodies have pieces of each size: 48, 96 and 48 MiB. Any others have the least.
+AT_ONCE = {LONG_PIECE_BYTES: 8, PIECE_BYTES: 32, SMALL_PIECE_BYTES: 128}
 # Below this the plain way is as fast.
 WORTH_BYTES = 256 * 1024
 # A slow client's bytes are passed on before a piece is full.
@@ -149,7 +153,8 @@ class Intake(asyncio.BufferedProtocol):
     def _have_largest(self) -> None:
         """Have larger pieces from now on, when there are any: they are filled in time."""
         if self._is_open and self._piece_bytes == LEAST_PIECE_BYTES:
-            left = (size for size, most in AT_ONCE.items() if Intake._at_work[size] < most)
+            longest = LONG_PIECE_BYTES if self._left >= LONG_BYTES else PIECE_BYTES
+            left = (size for size, most in AT_ONCE.items() if size <= longest and Intake._at_work[size] < most)
             self._have(next(left, LEAST_PIECE_BYTES))
 
     def _have(self, size: int) -> None:
