@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -123,6 +124,16 @@ def touch_memory(mib: int) -> None:
     """Touch memory and give it back: a guest's first touch of a page may be a call to its host."""
     held = bytearray(mib * MIB)
     held[::4096] = b"\1" * len(range(0, len(held), 4096))
+
+
+def touch_cache(folder: Path, mib: int) -> None:
+    """Write so much to a file and remove it: what is written next gets the same pages, and none from the host.
+
+    That holds for about a second, then the host has them back; memory that was touched in another way is no help.
+    """
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        for _ in range(mib):
+            file.write(bytes(MIB))
 
 
 @contextmanager

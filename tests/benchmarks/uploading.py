@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.figures import RAW, Measured
-from tests.benchmarks.ground import MIB, Alone, touch_memory
+from tests.benchmarks.ground import MIB, Alone, touch_cache
 from tests.benchmarks.ingest import Receiver
 from tests.benchmarks.load import Target, load
 from tests.benchmarks.processors import Reading
@@ -84,7 +84,8 @@ async def _tried(ground: Alone, task: Task, who: str, opened: Opened | None) -> 
 
 async def _measured(ground: Alone, task: Task, who: str, opened: AbstractAsyncContextManager[Receiver]) -> Measured:
     async with opened as receiver:
-        await asyncio.to_thread(touch_memory, ground.sizes.touched_mib)
+        # Joined parts are written once more.
+        await asyncio.to_thread(touch_cache, ground.folder, 2 * task.size // MIB)
         target = Target(ground.programs / "load", ground.folder, receiver.port, task.connections)
         before, clock = await asyncio.to_thread(Reading.of, receiver.processes), asyncio.get_running_loop().time
         answers = await load(target, receiver.requests, within=MEASURE_SECONDS)
