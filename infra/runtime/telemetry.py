@@ -156,9 +156,10 @@ def _setup_logs(program: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
         _with_origin(program),
     ]
-    last: list[Processor] = [structlog.processors.format_exc_info, _redact, _as_json]
+    told: list[Processor] = [structlog.processors.format_exc_info, _redact]
     structlog.configure(
-        processors=[*named, *placed, *last],
+        # What the house adds itself holds no secret.
+        processors=[*told, *named, *placed, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=partial(_Lines, sys.stdout),
         cache_logger_on_first_use=True,
@@ -166,7 +167,8 @@ def _setup_logs(program: str, level: str) -> None:
     foreign: list[Processor] = [*named, structlog.stdlib.ExtraAdder(), *placed]
     handler = logging.StreamHandler(sys.stdout)
     bare = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=[bare, *last]))
+    last = [bare, *told, _as_json]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=foreign, processors=last))
     handler.addFilter(Repeats(CHATTY))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
