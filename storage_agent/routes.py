@@ -82,14 +82,14 @@ def _open_to_browsers(app: ASGIApp) -> ASGIApp:
         expose_headers=[
             *("Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After"),
             *("Location", "Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
-            *("Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+            *("Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Offset"),
         ],
         max_age=PREFLIGHT_SECONDS,
     )
 
 
 class _OpenToBrowsers(CORSMiddleware):
-    """The framework's, whose refusals are problems too, and which costs nothing who is no page."""
+    """The framework's, whose refusals are problems too; who is no page goes past it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; its answer tells caches that a page would get another."""

@@ -31,7 +31,7 @@ def redacted(key: str, value: object) -> object:
 
 def redacted_text(text: str) -> str:
     """`text` without bearer tokens, passwords in addresses, and secret parameters of a query."""
-    # Every value of every line comes by here, and few of them hold what the patterns cannot do without: two words, ...
+    # Every value of every line comes by here, and few hold what a pattern cannot do without: a bearer, two words.
     if len(text) >= BEARER_LETTERS_MIN and len(text.split(None, 1)) > 1:
         text = _BEARER.sub(rf"\1 {MASK}", text)
     if "@" in text:
