@@ -77,6 +77,8 @@ class RestingFile(StagingFile):
         self._read_back = 0
         self._asleep = progress.kept > 0 and not progress.is_part
         self._joined = False
+        # Its names may be another upload's by now.
+        self._is_gone = False
 
     @property
     def kept(self) -> int:
@@ -93,16 +95,23 @@ class RestingFile(StagingFile):
         """Tell whether it was given up, discarded or committed."""
         return self._revoked or (self._closed and self._finished is None)
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether nothing of it is left, nor will be: another upload may have its names."""
+        return self._is_gone
+
     def create(self) -> None:
-        """Make file and progress, durable with their names; blocks."""
+        """Make file and progress, durable with their names; blocks. UploadAbandonedError once it was given up."""
         disk = self._stagings.disk
-        disk.unlink(self._body)
-        try:
-            disk.close(disk.create(self._body))
-            self._save(self.progress)
-        except OSError:
+        with self._at_work:
+            self._require_names()
             disk.unlink(self._body)
-            raise
+            try:
+                disk.close(disk.create(self._body))
+                self._save(self.progress)
+            except OSError:
+                disk.unlink(self._body)
+                raise
 
     async def wake(self) -> None:
         """Read back what an earlier run has kept; Busy when that takes long, to go on at the next call.
@@ -134,7 +143,7 @@ class RestingFile(StagingFile):
     async def revert(self) -> None:
         """Forget what is not kept, and be open again."""
         async with self._lock:
-            if self._stagings.gate.failure() is None and not self._asleep:
+            if self._stagings.gate.failure() is None and not self._asleep and not self._is_gone:
                 await self._quiet()
                 await self._stagings.gate.call(self._reset)
                 if not self._revoked:
@@ -202,7 +211,7 @@ class RestingFile(StagingFile):
             is_moved = self._finished is not None and self._finished.path is not None
             self._finished, self._closed = None, True
             if self._stagings.gate.failure() is None:
-                await self._stagings.gate.call(self._remove_progress, None if is_moved else self._body)
+                await self._stagings.gate.call(self._end, None if is_moved else self._body)
 
     async def piece(self, offset: int, end: int) -> bytes:
         """Return the bytes from `offset` on, a piece at most; UploadAbandonedError when it was given up meanwhile."""
@@ -246,6 +255,8 @@ class RestingFile(StagingFile):
 
     def _settle(self, gathered: bytes) -> None:
         with self._at_work:
+            if self._is_gone:
+                return
             self._put(gathered)
             if self._handle is not None and self._written > self._synced:
                 self._stagings.disk.sync(self._handle)
@@ -269,7 +280,12 @@ class RestingFile(StagingFile):
         if self._checked is not None:
             self._checked.update(chunk)
 
+    def _require_names(self) -> None:
+        if self._is_gone:
+            raise UploadAbandonedError
+
     def _opened(self) -> int:
+        self._require_names()
         try:
             return self._stagings.disk.open(self._body)
         except FileNotFoundError as error:
@@ -284,6 +300,7 @@ class RestingFile(StagingFile):
     def _whole(self, gathered: bytes) -> bytes:
         with self._at_work:
             self._release()
+            self._require_names()
             return _read_or_gone(self._stagings.disk, self._body, self._written, 0) + gathered
 
     def _take_in(self, chunk: bytes | memoryview) -> None:
@@ -295,9 +312,17 @@ class RestingFile(StagingFile):
         with self._at_work:
             self._close()
             self._finished = None
-        self._remove_progress(path)
+            self._remove_progress(path)
+
+    def _end(self, body: Path | None) -> None:
+        with self._at_work:
+            self._remove_progress(body)
 
     def _remove_progress(self, body: Path | None) -> None:
+        """Remove all of it, once: afterwards the names may be another upload's."""
+        if self._is_gone:
+            return
+        self._is_gone = True
         # The progress first: bytes without it are swept at the next start.
         self._stagings.disk.unlink(self._state)
         if body is not None:

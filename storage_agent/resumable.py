@@ -100,17 +100,16 @@ class ResumableUploads:
         self._memory = memory
         self._clock = clock
         self._open: dict[str, ResumableUpload] = {}
+        self._beginning = 0
         self._creating = DocumentLocks()
         for progress in kept:
-            self._remember(progress)
+            upload = self._open[progress.upload_id] = self._upload(progress)
+            stagings.remember(upload.file)
 
     def find(self, upload_id: str) -> ResumableUpload | None:
         """Return an open upload; None when there is none, or it is over."""
         found = self._open.get(upload_id)
-        if found is not None and found.file.is_over:
-            del self._open[upload_id]
-            return None
-        return found
+        return None if found is None or found.file.is_over else found
 
     async def create(self, ticket: UploadTicket, creation: Creation | None = None) -> ResumableUpload:
         """Return the ticket's upload of a whole document, made durably unless it is there.
@@ -122,6 +121,10 @@ class ResumableUploads:
             found = self.find(upload_id)
             if found is not None:
                 return found
+            before = self._open.get(upload_id)
+            if before is not None:
+                # Its names are those of the new one: nothing of it may be at work any more.
+                await before.file.discard()
             return await self._begin(
                 Progress(
                     upload_id=upload_id,
@@ -136,19 +139,20 @@ class ResumableUploads:
 
     async def create_part(self, ticket: UploadTicket, size: int, creation: Creation | None = None) -> ResumableUpload:
         """Make a part of `size` bytes; TooLarge when there are too many, or they exceed the ticket's size together."""
-        others = self.parts(ticket)
-        if len(others) >= PARTS_MAX:
-            msg = f"At most {PARTS_MAX} parts of a document may be open at once."
-            raise TooLarge(msg)
-        if sum(part.progress.size for part in others) + size > ticket.size:
-            msg = f"The parts have more bytes together than the {ticket.size} that were announced."
-            raise TooLarge(msg)
-        upload_id = new_id(self._clock.now())
-        return await self._begin(
-            Progress(
-                upload_id=upload_id, ticket=ticket, is_part=True, size=size, kept=0, sha256=None, creation=creation
+        async with self._creating.hold(ticket.document_id):
+            others = self.parts(ticket)
+            if len(others) >= PARTS_MAX:
+                msg = f"At most {PARTS_MAX} parts of a document may be open at once."
+                raise TooLarge(msg)
+            if sum(part.progress.size for part in others) + size > ticket.size:
+                msg = f"The parts have more bytes together than the {ticket.size} that were announced."
+                raise TooLarge(msg)
+            upload_id = new_id(self._clock.now())
+            return await self._begin(
+                Progress(
+                    upload_id=upload_id, ticket=ticket, is_part=True, size=size, kept=0, sha256=None, creation=creation
+                )
             )
-        )
 
     def parts(self, ticket: UploadTicket) -> list[ResumableUpload]:
         """Return the open parts of a ticket's document."""
@@ -174,23 +178,21 @@ class ResumableUploads:
                 log.warning("upload_not_swept", upload_id=upload_id, reason=error.detail)
 
     async def _begin(self, progress: Progress) -> ResumableUpload:
-        if len([upload_id for upload_id in list(self._open) if self.find(upload_id)]) >= OPEN_MAX:
+        self._open = {upload_id: upload for upload_id, upload in self._open.items() if not upload.file.is_gone}
+        if len(self._open) + self._beginning >= OPEN_MAX:
             raise Busy("As many uploads are open as this element takes at once. Repeat the request later.")
-        upload = self._remember(progress)
-        is_made = False
+        upload = self._upload(progress)
+        self._beginning += 1
         try:
             await self._stagings.begin(upload.file)
-            is_made = True
         finally:
-            if not is_made:
-                self._open.pop(progress.upload_id, None)
+            self._beginning -= 1
+        # Nobody finds it before it is there.
+        self._open[upload.upload_id] = upload
         return upload
 
-    def _remember(self, progress: Progress) -> ResumableUpload:
-        file = RestingFile(progress, self._folders, self._stagings)
-        upload = self._open[progress.upload_id] = ResumableUpload(progress.upload_id, file)
-        self._stagings.remember(file)
-        return upload
+    def _upload(self, progress: Progress) -> ResumableUpload:
+        return ResumableUpload(progress.upload_id, RestingFile(progress, self._folders, self._stagings))
 
 
 def whole_id(ticket: UploadTicket) -> str:
