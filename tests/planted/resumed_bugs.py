@@ -64,4 +64,12 @@ RESUMED_BUGS = (
         "            first, *others = parts = [self._part(asked, url) for url in sorted(concat.urls)]\n",
         (f"{AGENT}/test_tus_parts.py::test_a_join_that_is_refused_for_now_leaves_the_parts_as_they_were",),
     ),
+    Bug(
+        "a new upload beside the end of the one before",
+        "A deletion takes the bytes of the upload that was begun behind it, and the agent ends.",
+        "storage_agent/resumable.py",
+        "                await before.file.discard()\n",
+        "                pass\n",
+        (f"{AGENT}/test_tus_again.py::test_a_new_upload_begins_when_nothing_of_the_one_before_is_left",),
+    ),
 )

@@ -65,4 +65,14 @@ WIRE_BUGS = (
             "tests/unit/runtime/test_http.py::test_the_route_of_a_request_is_told_from_outside_the_bound_on_requests_too",
         ),
     ),
+    Bug(
+        "a broken body that takes other answers with it",
+        "A client that sends requests without waiting loses answers to those that were right.",
+        "infra/runtime/wire.py",
+        "            self.pipeline.popleft()\n",
+        "            self.transport.abort()\n",
+        (
+            "tests/unit/runtime/test_wire.py::test_a_broken_body_of_a_request_that_waits_takes_no_answer_from_those_before_it",
+        ),
+    ),
 )
