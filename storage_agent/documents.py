@@ -37,6 +37,7 @@ class Documents:
         self.outbox = parts.outbox
         self.folders = parts.folders
         self.resumables = parts.resumables
+        self.proofs = parts.proofs
         self._parts = parts
         self.fixity = Fixity(parts)
         self._holdings = Holdings(parts)

@@ -152,7 +152,9 @@ class Downloads:
             body = await self._small_body(found, reader)
             return (body, content.sha256) if whole else _digested(assembled(sending.layout, body))
         if whole:
-            return checked_pieces(reader, content.size, content.sha256), content.sha256
+            key = (found.attributes.document_id, found.attributes.version)
+            proof = self.documents.proofs.of(key, content.sha256, reader.opened)
+            return checked_pieces(reader, content.size, content.sha256, proof), content.sha256
         # A part tells nothing about the whole, which the scrub reads in its turn.
         going = laid_out(reader, sending.layout)
         return (going, None) if sending.length > CHECKED_BYTES else _digested(await _read(going))

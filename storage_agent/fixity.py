@@ -55,6 +55,7 @@ class Fixity:
     def suspect(self, key: Key) -> None:
         """Take note that a version was read wrongly, or is asked for although it is damaged: it is looked at soon."""
         self._parts.suspects.add(key)
+        self._parts.proofs.forget(key)
 
     async def look(self, key: Key, found_by: FoundBy, pace: Pace = at_once, elsewhere: str | None = None) -> bool:
         """Read a version from the drive and act on what is found; True when it is damaged and that is news.
@@ -65,6 +66,9 @@ class Fixity:
         finding = None
         if key not in self._parts.memory.unsettled:
             finding = await self._read(key, pace)
+        if isinstance(finding, Fault):
+            # At once: to tell it takes time, and may have to wait.
+            self._parts.proofs.forget(key)
         is_news = finding is not None and await self._act(finding, found_by, elsewhere)
         self._parts.suspects.clear(key)
         return is_news

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Protocol
 from schemas.errors import BodyDamaged
 from storage_agent.derived import on_disk, open_to_read
 from storage_agent.gate import raise_if_exhausted
+from storage_agent.proofs import FileState, Proof
 from storage_agent.ranges import Span
 
 # What is sent at once, and what of a whole large body is held back until its digest is known.
@@ -22,9 +23,10 @@ CHECKED_BYTES = 1024 * 1024
 
 
 class Reader(Protocol):
-    """A body, or a text, that is open to be read. `size` in bytes."""
+    """A body, or a text, that is open to be read. `size` in bytes; `opened`: its file's state then, if it has one."""
 
     size: int
+    opened: FileState | None
 
     def read(self, count: int, offset: int) -> bytes:
         """Return up to `count` bytes from `offset` on. Blocks; OSError."""
@@ -32,6 +34,10 @@ class Reader(Protocol):
 
     def handle(self) -> int | None:
         """Return the handle of its file, valid until `close`; None for what lies in no file."""
+        ...
+
+    def state(self) -> FileState | None:
+        """Return its file's state as it is now. Blocks; OSError."""
         ...
 
     def close(self) -> None:
@@ -44,7 +50,9 @@ class FileReader:
 
     def __init__(self, path: Path) -> None:
         self._file = open_to_read(path)
-        self.size = os.fstat(self._file.fileno()).st_size
+        state = self.state()
+        self.opened: FileState | None = state
+        self.size = state.size
 
     def read(self, count: int, offset: int) -> bytes:
         """Return bytes of the file."""
@@ -53,6 +61,10 @@ class FileReader:
     def handle(self) -> int:
         """Return the file's handle."""
         return self._file.fileno()
+
+    def state(self) -> FileState:
+        """Return the file's state."""
+        return FileState.of(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
@@ -65,12 +77,16 @@ class CarriedReader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.size = len(data)
+        self.opened: FileState | None = None
 
     def read(self, count: int, offset: int) -> bytes:
         """Return bytes of the body."""
         return self._data[offset : offset + count]
 
     def handle(self) -> None:
+        """Return none."""
+
+    def state(self) -> None:
         """Return none."""
 
     def close(self) -> None:
@@ -123,24 +139,35 @@ async def pieces(reader: Reader, part: Span) -> AsyncIterator[Stretch]:
         yield stretch
 
 
-async def checked_pieces(reader: Reader, size: int, sha256: str) -> AsyncIterator[Stretch]:
+async def checked_pieces(reader: Reader, size: int, sha256: str, proof: Proof) -> AsyncIterator[Stretch]:
     """Yield a whole body in stretches, each once it is hashed; BodyDamaged instead of the last if the SHA-256 is wrong.
 
     While one is sent the next is hashed, so that it is in memory when its turn comes. Whoever gets fewer bytes than
-    were announced does not take them for the document.
+    were announced does not take them for the document. While the proof holds nothing is hashed; if it does so no more,
+    or the file has changed in the meantime, what was passed over is hashed before anything more leaves.
     """
     digest = hashlib.sha256()
+    unread: list[Stretch] = []
     held: Stretch | None = None
     hashing: asyncio.Task[None] | None = None
     try:
         for stretch in _stretches(reader, Span(0, size - 1)):
-            hashing = asyncio.create_task(on_disk(_hash, stretch, digest), name="hashing")
+            unread.append(stretch)
+            if not proof.holds():
+                hashing, unread = asyncio.create_task(_hash_all(unread, digest), name="hashing"), []
             if held is not None:
                 yield held
-            await hashing
+            if hashing is not None:
+                await hashing
             held = stretch
-        if digest.hexdigest() != sha256:
-            raise BodyDamaged
+        state = await on_disk(_state, reader)
+        if unread and not (proof.holds() and state == reader.opened):
+            await _hash_all(unread, digest)
+            unread = []
+        if not unread:
+            if digest.hexdigest() != sha256:
+                raise BodyDamaged
+            proof.found_right(state)
         if held is not None:
             yield held
     finally:
@@ -166,12 +193,22 @@ def _checked(reader: Reader, size: int, sha256: str) -> bytes:
     return body
 
 
+async def _hash_all(stretches: Sequence[Stretch], digest: "hashlib._Hash") -> None:
+    for stretch in stretches:
+        await on_disk(_hash, stretch, digest)
+
+
 def _hash(stretch: Stretch, digest: "hashlib._Hash") -> None:
     position, end = stretch.first, stretch.first + stretch.count
     while position < end:
         piece = _piece(stretch.reader, min(READ_BYTES, end - position), position)
         digest.update(piece)
         position += len(piece)
+
+
+def _state(reader: Reader) -> FileState | None:
+    with read_errors_told():
+        return reader.state()
 
 
 def _piece(reader: Reader, count: int, offset: int) -> bytes:

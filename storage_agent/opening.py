@@ -25,6 +25,7 @@ from storage_agent.manifests import STOP_SECONDS, Manifests
 from storage_agent.outbox import Outbox
 from storage_agent.parts import Parts
 from storage_agent.placing import Placer
+from storage_agent.proofs import Proofs
 from storage_agent.recovery import Recovered, recover
 from storage_agent.reserve import Reserve
 from storage_agent.resumable import ResumableUploads
@@ -99,6 +100,8 @@ def _assemble(  # noqa: PLR0913, PLR0917 - here the parts come together
         resumables=ResumableUploads(stagings, folders, memory, clock, recovered.uploads),
         placer=placer,
         settler=Settler(gate, reserve, memory, journal, placer, outbox),
+        # Where the drive is asked about everything more often than that, nothing is believed for longer.
+        proofs=Proofs(clock, settings.scrub_pause_seconds),
     )
 
 

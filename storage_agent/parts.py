@@ -12,6 +12,7 @@ from storage_agent.locks import DocumentLocks
 from storage_agent.memory import Memory
 from storage_agent.outbox import Outbox
 from storage_agent.placing import Placer
+from storage_agent.proofs import Proofs
 from storage_agent.reserve import Reserve
 from storage_agent.resumable import ResumableUploads
 from storage_agent.settling import Settler
@@ -36,5 +37,6 @@ class Parts:
     resumables: ResumableUploads
     placer: Placer
     settler: Settler
+    proofs: Proofs
     locks: DocumentLocks = field(default_factory=DocumentLocks)
     suspects: Suspects = field(default_factory=Suspects)

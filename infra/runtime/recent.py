@@ -12,7 +12,7 @@ Value = TypeVar("Value")
 class Recent(Generic[Source, Value]):
     """Values by their source, a text or bytes; all sources together have at most `size_max` bytes (or letters).
 
-    Whoever asks here has to know that the same source always has the same value. For use in several threads.
+    Whoever asks here has to know that what is kept is still the value of its source. For use in several threads.
     """
 
     def __init__(self, size_max: int) -> None:
@@ -43,6 +43,11 @@ class Recent(Generic[Source, Value]):
             while self._size > self._size_max:
                 oldest, _ = self._values.popitem(last=False)
                 self._size -= len(oldest)
+
+    def forget(self, source: Source) -> None:
+        """Keep nothing for a source."""
+        with self._lock:
+            self._drop(source)
 
     def _drop(self, source: Source) -> None:
         if self._values.pop(source, None) is not None:
