@@ -1,22 +1,26 @@
 """B3 and B4, downloads: one large body whole and by Range, and many small ones, beside nginx with the same files.
 
-The agent serves them with a ticket; nginx asks nobody for one, has one worker, `sendfile` and `open_file_cache`.
+The agent serves them with a ticket; nginx asks nobody for one, has one worker, `sendfile` and `open_file_cache`. The
+agent hashes a large body when it is read whole for the first time, and not again for a while: these are two cases.
 """
 
 import asyncio
 import json
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from urllib.parse import quote
+from pathlib import Path
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from schemas.attributes import Attributes
 from schemas.ticket import TicketUse, UploadTicket
+from storage_agent.giving import CHECKED_BYTES
 from storage_agent.layout import attr_name, directory_of
+from storage_agent.proofs import TICK_SECONDS
 from tests.agents import path_of
 from tests.benchmarks import lone_agent, peers
 from tests.benchmarks.figures import RAW, Measured, percentile
@@ -74,11 +78,19 @@ def _by_file(port: int, stored: Stored, headers: Mapping[str, str]) -> Request:
     return a_get(port, stored.file, headers)
 
 
+@dataclass(frozen=True)
+class Large:
+    """A task of so many requests for one body; `is_first`: nobody has read it, else somebody just has."""
+
+    task: Task
+    headers: Mapping[str, str]
+    count: int
+    is_first: bool = False
+
+
 async def large_download(ground: Alone) -> list[Measured]:
-    """GET one body whole and most of it by Range, over one connection and over four."""
-    mib, body = ground.sizes.large_mib, a_body(ground.sizes.large_mib)
-    wanted = min(RANGE_BYTES, body.size * 3 // 4)
-    part = {"Range": f"bytes={body.size // 10}-{body.size // 10 + wanted - 1}"}
+    """GET one body whole, for the first time and again, and most of it by Range: over one connection and over four."""
+    body = a_body(ground.sizes.large_mib)
     found = []
     async with AsyncExitStack() as stack:
         agent = await stack.enter_async_context(lone_agent.a_lone_agent(ground.folder, ground.kafka))
@@ -86,13 +98,35 @@ async def large_download(ground: Alone) -> list[Measured]:
         put = a_large("PUT", agent.port, path_of(ticket), body.pieces, agent.bearer(ticket))
         [stored] = await made(ground, agent, [ticket], [put])
         servers = await _servers(stack, ground, agent, _by_link)
-        for name, headers, size in (("", {}, body.size), (f"{wanted / 1e6:.3g} MB by Range of ", part, wanted)):
-            for connections, count in ((1, 2), (PARALLEL, PARALLEL)):
-                task = Task(f"download {name}{mib} MiB, {connections} connections", connections, size)
-                for who in random.sample(sorted(servers), len(servers)):
-                    asked = [(stored, headers)] * count
-                    found.append(await _measured(ground, task, who, servers[who], asked))
+        for each in _large(ground.sizes.large_mib, body.size):
+            for who in random.sample(sorted(servers), len(servers)):
+                server = servers[who]
+                if each.is_first:
+                    await _forgotten(agent.root / unquote(stored.file).lstrip("/"), body.size)
+                elif server is not None:
+                    await load(_target(ground, server, 1), [server.asking(server.port, stored, {})])
+                found.append(await _measured(ground, each.task, who, server, [(stored, each.headers)] * each.count))
     return found
+
+
+def _large(mib: int, size: int) -> Iterator[Large]:
+    wanted = min(RANGE_BYTES, size * 3 // 4)
+    part = {"Range": f"bytes={size // 10}-{size // 10 + wanted - 1}"}
+    for connections in (1, PARALLEL):
+        told = f"{connections} connections"
+        first = Task(f"download {mib} MiB, first read, {told}", connections, size)
+        yield Large(first, {}, connections, is_first=True)
+        again = Task(f"download {mib} MiB, read again, {told}", connections, size)
+        yield Large(again, {}, max(connections, 2))
+        ranged = Task(f"download {wanted / 1e6:.3g} MB by Range of {mib} MiB, {told}", connections, wanted)
+        yield Large(ranged, part, max(connections, 2))
+
+
+async def _forgotten(path: Path, size: int) -> None:
+    """Give a file a state that nobody has seen, and wait until it can be remembered."""
+    await asyncio.to_thread(os.utime, path)
+    if size > CHECKED_BYTES:
+        await asyncio.sleep(TICK_SECONDS + 0.1)
 
 
 async def small_download(ground: Alone) -> list[Measured]:
@@ -132,7 +166,7 @@ async def _measured(ground: Alone, task: Task, who: str, server: Server | None, 
     if server is None:
         return Measured(task.case, who, {}, absent="no nginx on this machine")
     await asyncio.to_thread(touch_memory, ground.sizes.touched_mib)
-    target = Target(ground.programs / "load", ground.folder, server.port, task.connections)
+    target = _target(ground, server, task.connections)
     requests = [server.asking(server.port, stored, headers) for stored, headers in asked]
     before = await asyncio.to_thread(Reading.of, {who: server.pid})
     answers = await load(target, requests, within=MEASURE_SECONDS)
@@ -147,6 +181,10 @@ async def _measured(ground: Alone, task: Task, who: str, server: Server | None, 
         p99 = percentile(answers.times, 0.99) * 1000
         values = {PER_SECOND: count / answers.seconds, P99: p99, CPU: spent[who] * 1000 / count}
     return Measured(task.case, who, values, {**spent, "client": answers.cpu_seconds})
+
+
+def _target(ground: Alone, server: Server, connections: int) -> Target:
+    return Target(ground.programs / "load", ground.folder, server.port, connections)
 
 
 def _right(task: Task) -> set[tuple[int, int]]:

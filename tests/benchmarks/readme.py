@@ -69,6 +69,8 @@ RUSSIAN = Language(
         "download ": "скачивание ",
         "read by link": "чтение по ссылке",
         "read by ticket in the header": "чтение с билетом в заголовке",
+        "first read": "первое чтение",
+        "read again": "повторное чтение",
         " by Range of ": " по Range из ",
         "one PUT": "одним PUT",
         "PATCHes of": "PATCH по",

@@ -238,16 +238,17 @@ async def test_a_proof_that_grows_too_old_on_the_way_is_good_to_the_end(begun: t
     assert (len([each async for each in going]), reader.read_bytes) == (2, 0)
 
 
+@pytest.mark.parametrize("sent", [1, 2])
 @pytest.mark.parametrize("what", ["forgotten", "changed"])
 @pytest.mark.parametrize("is_right", [True, False])
 async def test_a_proof_that_is_lost_on_the_way_is_made_up_for_before_the_last_stretch(
-    begun: tuple[Proofs, Changing], what: str, *, is_right: bool
+    begun: tuple[Proofs, Changing], what: str, sent: int, *, is_right: bool
 ) -> None:
     proofs, reader = begun
     digest = sha256(DATA) if is_right else DIGEST
     proofs.of(("a", 1), digest, reader.opened).found_right(reader.opened)
     going = given(proofs, reader, digest)
-    got = [await anext(going)]
+    got = [await anext(going) for _ in range(sent)]
     assert reader.read_bytes == 0
     if what == "forgotten":
         proofs.forget(("a", 1))
