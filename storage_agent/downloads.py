@@ -62,8 +62,8 @@ class Downloads:
     async def content(self, request: Request) -> Response:
         """Answer 200, 206, 304 or 416 with the document's bytes; ModeForbids where the mode gives attributes only.
 
-        BodyDamaged for a small document whose bytes are wrong; for a large one the connection breaks before its end,
-        and from then on it is refused as well.
+        BodyDamaged for a small document whose bytes are wrong; for a large one, when that is seen, the connection
+        breaks before its end, and from then on it is refused as well.
         """
         ticket = self.access.download(request)
         require(self.documents.identity.mode, Verb.READ)

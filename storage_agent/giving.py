@@ -1,4 +1,7 @@
-"""Bytes on their way out: small bodies are checked before the first byte leaves, large ones before the last does."""
+"""Bytes on their way out: small bodies are checked before the first byte leaves, large ones before the last does.
+
+A large one that was read whole and found right a while ago goes unread (`proofs.py`).
+"""
 
 import asyncio
 import hashlib

@@ -6,6 +6,7 @@ AGENT = "tests/unit/storage_agent"
 SCRUB = f"{AGENT}/test_scrub.py"
 WALK = f"{AGENT}/test_scrub_walk.py"
 DOWNLOADS = f"{AGENT}/test_damaged_downloads.py"
+PROVEN = f"{AGENT}/test_proven_downloads.py"
 VIEW = "tests/unit/projections/test_fixity_fold.py"
 READING = "tests/unit/api_gateway/test_reading.py"
 
@@ -25,6 +26,32 @@ ROT_BUGS = (
         "    if digest.hexdigest() != sha256:\n",
         "    if not sha256:\n",
         (f"{DOWNLOADS}::test_a_rotten_large_document_breaks_off_before_its_last_piece",),
+    ),
+    Bug(
+        "a changed file believed",
+        "Who has read a large document once gives everybody whatever lies in its place now.",
+        "storage_agent/proofs.py",
+        "        if reading is None or (reading.state, reading.sha256) != (self._state, self._sha256):\n",
+        "        if reading is None or reading.sha256 != self._sha256:\n",
+        (
+            f"{PROVEN}::test_a_byte_that_is_changed_afterwards_is_found",
+            f"{PROVEN}::test_a_file_that_takes_its_place_is_read_and_then_known",
+            f"{PROVEN}::test_a_proof_is_of_one_version_one_digest_and_every_part_of_the_state",
+        ),
+    ),
+    Bug(
+        "a reading believed for ever",
+        "A large document that rots after it was read whole is given to its end until the agent starts anew.",
+        "storage_agent/proofs.py",
+        "or age < self._proofs.seconds\n",
+        "or age >= 0\n",
+        (
+            f"{PROVEN}::test_after_a_day_a_body_is_read_again",
+            (
+                f"{PROVEN}::test_a_proof_is_as_old_as_the_beginning_of_its_reading_and_no_older_than_the_pause_of_"
+                "the_scrub"
+            ),
+        ),
     ),
     Bug(
         "a suspect still given",
