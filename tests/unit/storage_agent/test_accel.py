@@ -14,6 +14,7 @@ from storage_agent.giving import CHECKED_BYTES
 from storage_agent.layout import attr_name, directory_of
 from tests.agents import SETTINGS, Plane, a_plane, sha256, some_bytes
 
+PAGE = Path(__file__).parents[3] / "infra" / "PROXIES.md"
 LOCATION = "/artstore-element/"
 TAKES_OVER = {"X-Accel-Location": LOCATION}
 SIZE = CHECKED_BYTES + 600_000
@@ -46,6 +47,17 @@ async def test_a_part_is_handed_over_as_a_path_of_the_layout(plane: Plane) -> No
     gone = {name for name, text in alone.headers.items() if said.get(name) != text}
     assert gone == {"content-length", "content-range"}
     assert not COPIED & answer.headers.keys()
+
+
+async def test_the_printed_settings_give_the_client_every_field_of_the_answer(plane: Plane) -> None:
+    ticket = await plane.stored(DATA)
+    lines = PAGE.read_text(encoding="utf-8")
+    alone = await plane.get(ticket, {**PART, "Origin": "https://archive.example"})
+    handed = await plane.get(ticket, {**PART, **TAKES_OVER, "Origin": "https://archive.example"})
+    for name in alone.headers.keys() - {"content-type", "content-length", "content-range"}:
+        source = name if name in handed.headers else f"x-accel-{name}"
+        line = f"add_header {name} $upstream_http_{source.replace('-', '_')};"
+        assert (source in handed.headers, line in lines.lower()) == (True, True), line
 
 
 @pytest.mark.parametrize(
