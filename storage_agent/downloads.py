@@ -36,6 +36,7 @@ from storage_agent.giving import (
 )
 from storage_agent.holdings import StoredDocument
 from storage_agent.modes import Verb, require
+from storage_agent.proofs import Proof
 from storage_agent.ranges import Span, Unsatisfiable, content_range
 from storage_agent.selection import Failed, NotModified, Sending, assembled, decided
 
@@ -127,37 +128,52 @@ class Downloads:
             problem = problem_response(RangeNotSatisfiable(), request.url.path)
             problem.headers["Content-Range"] = content_range(None, stored.size)
             return problem
-        own = _own_headers(answer)
-        if wants_sha256(fields.get("want-repr-digest")):
-            own["Repr-Digest"] = told.digest
         if request.method == "HEAD":
-            return Response(headers={**told.headers, **own})
-        if self.accel is not None and _sent_unread(found, answer):
-            address = self.accel.address(request.scope["headers"], found, answer)
+            return Response(headers={**told.headers, **_own_headers(told, answer, fields)})
+        return await self._given(request, fields, found, reader, answer)
+
+    async def _given(
+        self, request: Request, fields: Fields, found: StoredDocument, reader: Reader, sending: Sending
+    ) -> Response:
+        """Return what sends the bytes, or leaves that to the proxy in front."""
+        told, wants_digest = self._told(found), wants_sha256(fields.get("want-content-digest"))
+        own = _own_headers(told, sending, fields)
+        if wants_digest and _is_whole(found, sending):
+            own["Content-Digest"] = told.digest
+        if self.accel is not None and self._sent_unread(found, reader, sending):
+            address = self.accel.address(request.scope["headers"], found, sending)
             if address is not None:
                 self.metrics.downloads_handed_over.inc()
-                return handed_over(address, answer, {**told.headers, **own})
-        body, sha256 = await self._body(found, reader, answer)
-        if sha256 is not None and wants_sha256(fields.get("want-content-digest")):
-            own["Content-Digest"] = told.digest if sha256 == stored.sha256 else digest_value(sha256)
+                return handed_over(address, sending, {**told.headers, **own})
+        body, sha256 = await self._body(found, reader, sending)
+        if wants_digest and sha256 is not None:
+            own["Content-Digest"] = digest_value(sha256)
         if isinstance(body, bytes):
-            return Whole(body, answer.status, [*told.raw, *encoded(own)], self._count)
-        return Pieces(body, answer.status, {**told.headers, **own}, self._held(found, reader), self._count)
+            return Whole(body, sending.status, [*told.raw, *encoded(own)], self._count)
+        return Pieces(body, sending.status, {**told.headers, **own}, self._held(found, reader), self._count)
 
     async def _body(self, found: StoredDocument, reader: Reader, sending: Sending) -> tuple[bytes | Going, str | None]:
-        """Return what is to be sent, checked as far as its size allows, and its SHA-256 where that is known by now."""
+        """Return what is to be sent, checked as far as its size allows, and of a part its SHA-256, if it was read."""
         content = found.attributes.content
-        whole = sending.layout == (Span(0, content.size - 1),)
+        whole = _is_whole(found, sending)
         if content.size <= CHECKED_BYTES:
             body = await self._small_body(found, reader)
-            return (body, content.sha256) if whole else _digested(assembled(sending.layout, body))
+            return (body, None) if whole else _digested(assembled(sending.layout, body))
         if whole:
-            key = (found.attributes.document_id, found.attributes.version)
-            proof = self.documents.proofs.of(key, content.sha256, reader.opened)
-            return checked_pieces(reader, content.size, content.sha256, proof), content.sha256
+            return checked_pieces(reader, content.size, content.sha256, self._proof(found, reader)), None
         # A part tells nothing about the whole, which the scrub reads in its turn.
         going = laid_out(reader, sending.layout)
         return (going, None) if sending.length > CHECKED_BYTES else _digested(await _read(going))
+
+    def _sent_unread(self, found: StoredDocument, reader: Reader, sending: Sending) -> bool:
+        """Tell whether bytes leave as they lie on the drive: then it is all the same who sends them."""
+        if sending.length <= CHECKED_BYTES:
+            return False
+        return not _is_whole(found, sending) or self._proof(found, reader).holds()
+
+    def _proof(self, found: StoredDocument, reader: Reader) -> Proof:
+        key = (found.attributes.document_id, found.attributes.version)
+        return self.documents.proofs.of(key, found.attributes.content.sha256, reader.opened)
 
     @staticmethod
     async def _small_body(found: StoredDocument, reader: Reader) -> bytes:
@@ -306,15 +322,19 @@ async def _read(going: Going) -> bytes:
     return b"".join(read)
 
 
-def _sent_unread(found: StoredDocument, sending: Sending) -> bool:
-    """Tell whether bytes leave as they lie on the drive: then it is all the same who sends them."""
-    return sending.length > CHECKED_BYTES and sending.layout != (Span(0, found.attributes.content.size - 1),)
+def _is_whole(found: StoredDocument, sending: Sending) -> bool:
+    return sending.layout == (Span(0, found.attributes.content.size - 1),)
 
 
 def _digested(content: bytes) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-def _own_headers(sending: Sending) -> dict[str, str]:
+def _own_headers(told: Described, sending: Sending, fields: Fields) -> dict[str, str]:
+    """Return what one answer says beside what all answers say of the document."""
     headers = {"Content-Type": sending.content_type, "Content-Length": str(sending.length)}
-    return headers if sending.content_range is None else headers | {"Content-Range": sending.content_range}
+    if sending.content_range is not None:
+        headers["Content-Range"] = sending.content_range
+    if wants_sha256(fields.get("want-repr-digest")):
+        headers["Repr-Digest"] = told.digest
+    return headers

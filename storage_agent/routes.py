@@ -82,7 +82,7 @@ def _open_to_browsers(app: ASGIApp) -> ASGIApp:
         expose_headers=[
             *("Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After"),
             *("Location", "Tus-Checksum-Algorithm", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
-            *("Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Offset"),
+            *("Upload-Concat", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
         ],
         max_age=PREFLIGHT_SECONDS,
     )

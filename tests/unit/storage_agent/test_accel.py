@@ -13,6 +13,7 @@ from schemas.ticket import UploadTicket
 from storage_agent.giving import CHECKED_BYTES
 from storage_agent.layout import attr_name, directory_of
 from tests.agents import SETTINGS, Plane, a_plane, sha256, some_bytes
+from tests.unit.storage_agent.test_proven_downloads import settle
 
 PAGE = Path(__file__).parents[3] / "infra" / "PROXIES.md"
 LOCATION = "/artstore-element/"
@@ -85,6 +86,16 @@ async def test_what_is_read_first_or_what_nginx_could_read_otherwise_the_agent_s
     alone, answer = await plane.get(ticket, asked), await plane.get(ticket, {**asked, **TAKES_OVER})
     assert (alone.status_code in {200, 206}, len(alone.content) > 0) == (True, True)
     assert (answer.status_code, answer.content, answer.headers) == (alone.status_code, alone.content, alone.headers)
+
+
+async def test_a_whole_body_is_handed_over_once_it_was_found_right_and_not_when_it_has_changed(plane: Plane) -> None:
+    ticket = await plane.stored(DATA)
+    settle(plane)
+    assert (await plane.get(ticket, TAKES_OVER)).content == DATA
+    answer = await plane.get(ticket, TAKES_OVER)
+    assert (answer.status_code, answer.content, "X-Accel-Redirect" in answer.headers) == (200, b"", True)
+    (plane.root / in_place(plane, ticket)).touch()
+    assert (await plane.get(ticket, TAKES_OVER)).content == DATA
 
 
 async def test_a_resumed_part_of_the_same_bytes_is_handed_over(plane: Plane) -> None:
