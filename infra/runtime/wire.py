@@ -251,8 +251,9 @@ class Wire(HttpToolsProtocol):
             self._last_words = error
             cycle.keep_alive = False
         else:
-            # Nothing else was answered yet on this request, and nothing will be.
+            # Nothing else was answered yet on this request, and nothing will be, nor is anybody told to go on.
             cycle.disconnected = True
+            cycle.waiting_for_100_continue = False
             cycle.message_event.set()
             self._end_with(error)
 

@@ -162,6 +162,11 @@ def test_a_body_that_breaks_behind_its_answer_is_not_answered_again(port: int) -
         assert statuses(answered + until_closed(connection)) == [200]
 
 
+def test_who_is_refused_is_not_told_to_go_on(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    answers = said(port, HEAD + CHUNKED + b"Expect: 100-continue\r\n\r\nno size\r\n")
+    assert (statuses(answers), caplog.records) == ([400], [])
+
+
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_a_client_that_is_gone_can_be_cut(is_closed: bool) -> None:  # noqa: FBT001
     gone, ended = socket.socket(), list[bool]()
