@@ -80,7 +80,7 @@ class Exchange:
                 return
             self._carrier.given += sent
             offset, left = offset + sent, left - sent
-        if cycle.disconnected:
+        if cycle.disconnected or cycle.transport.is_closing():
             return
         cycle.expected_content_length -= message["count"]
         await cycle.send({"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)})

@@ -167,6 +167,29 @@ def test_who_is_refused_is_not_told_to_go_on(port: int, caplog: pytest.LogCaptur
     assert (statuses(answers), caplog.records) == ([400], [])
 
 
+async def test_nothing_is_written_behind_a_file_to_a_client_that_went_while_it_was_sent() -> None:
+    closing, wrote = [False, True], list[object]()
+
+    async def sent(_file: int, _offset: int, count: int) -> int:
+        return count
+
+    async def noted(message: object) -> None:
+        wrote.append(message)
+
+    transport = SimpleNamespace(is_closing=lambda: closing.pop(0))
+    cycle = SimpleNamespace(disconnected=False, response_started=True, expected_content_length=1, transport=transport)
+    cycle.send = noted
+    carrier = SimpleNamespace(outlet=SimpleNamespace(send=sent), given=0)
+
+    async def give(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": ZERO_COPY, "file": 0, "offset": 0, "count": 1, "more_body": True})
+
+    await Exchange(cast("Carrier", carrier), cast("RequestResponseCycle", cycle), give)(
+        {}, cast("Receive", None), cast("Send", None)
+    )
+    assert (carrier.given, wrote) == (1, [])
+
+
 @pytest.mark.parametrize("is_closed", [False, True])
 def test_a_client_that_is_gone_can_be_cut(is_closed: bool) -> None:  # noqa: FBT001
     gone, ended = socket.socket(), list[bool]()
