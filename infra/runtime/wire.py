@@ -110,13 +110,14 @@ class Wire(HttpToolsProtocol):
         self._head_since = self._head_since or self.loop.time()
         self._is_in_head = True
         self._head_bytes = self._unended_bytes = self._length = self._body_bytes = 0
-        if len(self.pipeline) >= PIPELINED_MAX:
-            self._stop(Busy("Too many requests were sent before the first of them was answered. Send fewer at once."))
 
     def on_url(self, url: bytes) -> None:
         """Take the target."""
         super().on_url(url)
         self._method = bytes(self.parser.get_method())
+        if len(self.pipeline) >= PIPELINED_MAX:
+            # Not before the method is known: a HEAD is refused without a body, too.
+            self._stop(Busy("Too many requests were sent before the first of them was answered. Send fewer at once."))
         self._require_short(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
