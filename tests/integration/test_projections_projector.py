@@ -9,12 +9,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 from aiokafka import TopicPartition
-from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import format_span_id, format_trace_id
 
+from infra.runtime import telemetry
 from infra.runtime.kafka import open_reader
 from infra.runtime.metrics import Metrics
 from infra.runtime.settings import Settings
@@ -252,19 +252,16 @@ async def test_a_lost_connection_to_the_database_is_waited_out(bench: Bench) -> 
         await asyncio.wait([task])
 
 
-def kept_spans() -> InMemorySpanExporter:
-    """Keep the spans of this process from now on; a provider can be set once only, so the present one is used."""
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    exporter = InMemorySpanExporter()
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """Keep the spans of the test; the provider of the process can be set once only, and is another test's."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(telemetry, "TRACER", provider.get_tracer("test"))
     return exporter
 
 
-async def test_the_trace_of_a_record_goes_on_in_the_projector(bench: Bench) -> None:
-    spans = kept_spans()
+async def test_the_trace_of_a_record_goes_on_in_the_projector(bench: Bench, spans: InMemorySpanExporter) -> None:
     trace_id, parent = "a1" * 16, "b2" * 8
     attributes = a_document()
     await bench.publish(encode(a_document_committed(attributes), f"00-{trace_id}-{parent}-01"))
