@@ -195,7 +195,8 @@ async def _shelf(ground: Alone) -> list[Stored]:
     """Return the small documents of this run; its first round makes them."""
     kept = ground.folder / f"{SHELF}.json"
     if not await asyncio.to_thread(kept.exists):
-        bodies = [os.urandom(SMALL_BYTES) for _ in range(ground.sizes.read_files)]
+        # Of so many random beginnings some are a program's, which is refused.
+        bodies = [b"-" + os.urandom(SMALL_BYTES - 1) for _ in range(ground.sizes.read_files)]
         async with lone_agent.a_lone_agent(ground.folder, ground.kafka, SHELF) as agent:
             documents = await asyncio.to_thread(lone_agent.promised, agent, bodies)
             stored = await made(ground, agent, documents.tickets, documents.requests)
