@@ -1,7 +1,6 @@
 """Cases of the data plane within a whole stack: PUT of small bodies, ours, the raw receiver, SeaweedFS."""
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from functools import partial
 from uuid import uuid4
 
 from tests.benchmarks.figures import RAW, Measured, percentile
-from tests.benchmarks.ground import Ground, raw_receiver, timed
+from tests.benchmarks.ground import Ground, random_body, raw_receiver, timed
 from tests.benchmarks.seaweed import Fids, weed
 from tests.benchmarks.whole_path import OURS
 from tests.benchmarks.wire import Connection, connected
@@ -42,7 +41,7 @@ class Candidate:
 async def small_puts(ground: Ground, connections: int) -> list[Measured]:
     """PUT of 4 KiB over so many kept connections."""
     count = max(ground.sizes.small_puts, connections)
-    body = os.urandom(SMALL_BYTES)
+    body = random_body(SMALL_BYTES)
     return await _puts(ground, f"PUT {SMALL}, {connections} connections", count, connections, [body])
 
 

@@ -24,7 +24,7 @@ from storage_agent.proofs import TICK_SECONDS
 from tests.agents import path_of
 from tests.benchmarks import lone_agent, peers
 from tests.benchmarks.figures import RAW, Measured, percentile
-from tests.benchmarks.ground import MIB, Alone, touch_memory
+from tests.benchmarks.ground import MIB, Alone, random_body, touch_memory
 from tests.benchmarks.ingest import CONNECTIONS, CPU, P99
 from tests.benchmarks.load import Request, Target, a_get, a_large, load
 from tests.benchmarks.processors import Reading
@@ -195,8 +195,7 @@ async def _shelf(ground: Alone) -> list[Stored]:
     """Return the small documents of this run; its first round makes them."""
     kept = ground.folder / f"{SHELF}.json"
     if not await asyncio.to_thread(kept.exists):
-        # Of so many random beginnings some are a program's, which is refused.
-        bodies = [b"-" + os.urandom(SMALL_BYTES - 1) for _ in range(ground.sizes.read_files)]
+        bodies = [random_body(SMALL_BYTES) for _ in range(ground.sizes.read_files)]
         async with lone_agent.a_lone_agent(ground.folder, ground.kafka, SHELF) as agent:
             documents = await asyncio.to_thread(lone_agent.promised, agent, bodies)
             stored = await made(ground, agent, documents.tickets, documents.requests)

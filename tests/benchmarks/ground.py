@@ -120,6 +120,11 @@ def installed(folder: Path, package: str) -> Path:
     return folder / "bin"
 
 
+def random_body(size: int) -> bytes:
+    """Return so many bytes, two at least, that begin as no program does: of random ones some do, and are refused."""
+    return b"\x00\x01" + os.urandom(size - 2)
+
+
 def touch_memory(mib: int) -> None:
     """Touch memory and give it back: a guest's first touch of a page may be a call to its host."""
     held = bytearray(mib * MIB)

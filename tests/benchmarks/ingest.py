@@ -5,7 +5,6 @@ goes on until the files lie in place; then every one of them is verified, behind
 """
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -17,7 +16,7 @@ from uuid import uuid4
 from infra.runtime.kafka import open_reader
 from tests.benchmarks import lone_agent
 from tests.benchmarks.figures import RAW, Measured, percentile
-from tests.benchmarks.ground import Alone, touch_memory
+from tests.benchmarks.ground import Alone, random_body, touch_memory
 from tests.benchmarks.load import Request, Target, a_put, load
 from tests.benchmarks.processors import Reading
 from tests.benchmarks.raw_programs import raw_program
@@ -67,7 +66,7 @@ async def small_ingest(ground: Alone, kib: int) -> list[Measured]:
     chosen = receivers(ground)
     found = []
     for who in random.sample(sorted(chosen), len(chosen)):
-        bodies = [os.urandom(kib * KIB) for _ in range(count)]
+        bodies = [random_body(kib * KIB) for _ in range(count)]
         found.append(await _measured(ground, case, who, chosen[who](bodies=bodies)))
     return found
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.benchmarks.downloading import PER_SECOND, RATE
 from tests.benchmarks.figures import RAW
+from tests.benchmarks.ground import Sizes
 from tests.benchmarks.ingest import CPU as CPU_OF_SMALL
 from tests.benchmarks.ingest import P99
 from tests.benchmarks.uploading import CPU as CPU_OF_LARGE
@@ -105,7 +106,9 @@ def block(told: Mapping[str, Any], file: str, language: Language) -> str:
         if line["what"] in FIGURES and line["case"].startswith(("upload ", "download ", "read ")):
             figures.setdefault(line["case"], {}).setdefault(line["who"], {})[line["what"]] = line["median"]
     rows = [_row(case, who, told["absent"], language) for case, who in figures.items() if OURS in who]
-    arguments = f"--rounds {told['rounds']} --large-mib {told['sizes']['large_mib']}"
+    usual = vars(Sizes())
+    sizes = (f"--{name.replace('_', '-')} {size}" for name, size in told["sizes"].items() if size != usual[name])
+    arguments = " ".join((f"--rounds {told['rounds']}", *sizes))
     arguments += " --seaweedfs" if told["seaweedfs"] else ""
     arguments += f' --only "{told["only"]}"' if told["only"] else ""
     return "\n".join(

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tests.benchmarks import lone_agent
 from tests.benchmarks.figures import RAW, Measured
-from tests.benchmarks.ground import Alone
+from tests.benchmarks.ground import Alone, random_body
 from tests.benchmarks.ingest import CONNECTIONS, KIB, raw_faults
 from tests.benchmarks.load import Answers, Request, Target, a_put, load
 from tests.benchmarks.raw_programs import raw_program
@@ -76,7 +76,7 @@ async def _raw(ground: Alone) -> Measured:
 
 
 def _bodies(ground: Alone) -> list[bytes]:
-    return [os.urandom(BODY_BYTES) for _ in range(ground.sizes.ingested)]
+    return [random_body(BODY_BYTES) for _ in range(ground.sizes.ingested)]
 
 
 async def _killed(ground: Alone, pid: int, port: int, requests: Sequence[Request]) -> Answers:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.figures import RAW, Measured
-from tests.benchmarks.ground import MIB, Alone, touch_cache
+from tests.benchmarks.ground import MIB, Alone, random_body, touch_cache
 from tests.benchmarks.ingest import Receiver
 from tests.benchmarks.load import Target, load
 from tests.benchmarks.processors import Reading
@@ -62,8 +62,8 @@ def _tasks(ground: Alone) -> Sequence[tuple[Task, Takers]]:
 
 
 def a_body(mib: int) -> Body:
-    """Return one that an agent takes: if it began like a program it would be refused."""
-    return Body(b"\x00\x01" + os.urandom(PIECE_BYTES - 2), mib * MIB // PIECE_BYTES)
+    """Return one that an agent takes."""
+    return Body(random_body(PIECE_BYTES), mib * MIB // PIECE_BYTES)
 
 
 async def _tried(ground: Alone, task: Task, who: str, opened: Opened | None) -> Measured:
