@@ -21,7 +21,7 @@ from infra.runtime.intake import Intake
 from infra.runtime.outlet import Outlet
 from infra.runtime.pace import Pace
 from infra.runtime.problems import problem_response
-from schemas.errors import ArtStoreError, Busy, HeadersTooLarge, Malformed
+from schemas.errors import ArtStoreError, Busy, BusyWithYou, HeadersTooLarge, Malformed
 
 HEAD_SECONDS = 10.0
 LINGER_SECONDS = 1.0
@@ -117,7 +117,9 @@ class Wire(HttpToolsProtocol):
         self._method = bytes(self.parser.get_method())
         if len(self.pipeline) >= PIPELINED_MAX:
             # Not before the method is known: a HEAD is refused without a body, too.
-            self._stop(Busy("Too many requests were sent before the first of them was answered. Send fewer at once."))
+            self._stop(
+                BusyWithYou("Too many requests were sent before the first of them was answered. Send fewer at once.")
+            )
         self._require_short(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:

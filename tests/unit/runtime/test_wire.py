@@ -231,12 +231,12 @@ def test_what_is_wrong_behind_a_head_is_told_with_a_body(port: int) -> None:
 
 def test_more_requests_at_once_than_are_kept_are_refused_behind_those_that_are(port: int) -> None:
     answers = said(port, b"GET /many HTTP/1.1\r\nHost: a\r\n\r\n" * (PIPELINED_MAX + 5))
-    assert statuses(answers) == [200] * (PIPELINED_MAX + 1) + [503]
+    assert statuses(answers) == [200] * (PIPELINED_MAX + 1) + [429]
 
 
 def test_a_head_that_is_one_too_many_is_refused_without_a_body(port: int) -> None:
     answers = said(port, b"HEAD /many HTTP/1.1\r\nHost: a\r\n\r\n" * (PIPELINED_MAX + 5))
-    assert statuses(answers) == [200] * (PIPELINED_MAX + 1) + [503]
+    assert statuses(answers) == [200] * (PIPELINED_MAX + 1) + [429]
     assert answers.endswith(b"\r\n\r\n")
 
 
