@@ -70,6 +70,11 @@ class Exchange:
 
     async def _send_file(self, message: Message) -> None:
         cycle, outlet = self._cycle, self._carrier.outlet
+        end: Message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
+        if cycle.scope["method"] == "HEAD":
+            # Bytes behind its head would be taken for the next answer.
+            await cycle.send(end)  # type: ignore[arg-type] # as above
+            return
         if outlet is None or not cycle.response_started or message["count"] > cycle.expected_content_length:
             msg = "A file may be sent on a plain connection, behind a head that announces its bytes."
             raise RuntimeError(msg)
@@ -83,4 +88,4 @@ class Exchange:
         if cycle.disconnected or cycle.transport.is_closing():
             return
         cycle.expected_content_length -= message["count"]
-        await cycle.send({"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)})
+        await cycle.send(end)  # type: ignore[arg-type] # as above

@@ -178,7 +178,7 @@ async def test_nothing_is_written_behind_a_file_to_a_client_that_went_while_it_w
 
     transport = SimpleNamespace(is_closing=lambda: closing.pop(0))
     cycle = SimpleNamespace(disconnected=False, response_started=True, expected_content_length=1, transport=transport)
-    cycle.send = noted
+    cycle.send, cycle.scope = noted, {"method": "GET"}
     carrier = SimpleNamespace(outlet=SimpleNamespace(send=sent), given=0)
 
     async def give(_scope: Scope, _receive: Receive, send: Send) -> None:

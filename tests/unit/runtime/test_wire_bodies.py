@@ -228,6 +228,17 @@ def test_a_file_goes_out_exactly_and_the_next_answer_behind_it(file: int, first:
             assert read_answer(connection).endswith(b"\r\n\r\n" + DATA[first : first + count])
 
 
+def test_no_file_goes_out_behind_the_answer_to_a_head(file: int) -> None:
+    with served(giving(file, 0, 10, threading.Event())) as port, connected(port) as connection:
+        connection.sendall(
+            b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        first, _, behind = until_closed(connection).partition(b"\r\n\r\n")
+    assert b"content-length: 10" in first
+    assert behind.startswith(b"HTTP/1.1 200")
+    assert behind.partition(b"\r\n\r\n")[2] == DATA[:10]
+
+
 def test_a_file_that_ends_too_early_breaks_the_connection(file: int) -> None:
     with served(giving(file, 5, len(DATA), threading.Event())) as port, connected(port) as connection:
         connection.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
