@@ -58,12 +58,13 @@ class Rotation:
         now = self.clock.now()
         newest = max(believed(self.keys.ring), key=_age, default=None)
         if newest is not None and newest.active_from + self.life - ANNOUNCED <= now:
-            await self._announce_one_after(newest, now)
+            # Of all that ever were: one that was retired again is not announced twice, and ends no rotation.
+            await self._announce_one_after(max(self.keys.ring.keys.values(), key=_age), now)
         for kid in over(self.keys.ring, now):
             await self.desk.retire(kid, own_actor(self.installation), replace=False)
 
     async def _announce_one_after(self, key: VerifyingKey, now: datetime) -> None:
-        # Its ids follow from the old key's: however many gateways ask, and how often, one key comes of it.
+        # Its ids follow from that key's: however many gateways ask, and how often, one key comes of it.
         operation_id = derive(f"{self.installation.installation_id}/{key.kid}", "key-rotation")
         with span("key rotation"):
             request = await key_request(

@@ -64,6 +64,20 @@ async def test_of_two_gateways_that_rotate_at_once_and_again_one_key_comes(edge:
     assert len({request.key_id for request in requests if isinstance(request, KeyRequested)}) == 1
 
 
+async def test_behind_a_successor_that_was_retired_before_its_time_another_one_comes(edge: Edge) -> None:
+    gateway = a_gateway(edge)
+    now = set_clock(edge, begin(edge) + DAY)
+    await gateway.look()
+    (first,) = edge.published()
+    assert isinstance(first, KeyRequested)
+    edge.keys.ring = edge.ring.with_retired(first.key_id, now)
+    await gateway.look()
+    await gateway.look()
+    others = [asked for asked in edge.published() if isinstance(asked, KeyRequested)][1:]
+    assert len(others) == 1
+    assert others[0].key_id != first.key_id
+
+
 async def test_a_key_is_retired_when_nothing_holds_that_it_signed_and_not_before(edge: Edge) -> None:
     gateway = a_gateway(edge)
     now = set_clock(edge, begin(edge) + DAY)
