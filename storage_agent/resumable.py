@@ -125,17 +125,7 @@ class ResumableUploads:
             if before is not None:
                 # Its names are those of the new one: nothing of it may be at work any more.
                 await before.file.discard()
-            return await self._begin(
-                Progress(
-                    upload_id=upload_id,
-                    ticket=ticket,
-                    is_part=False,
-                    size=ticket.size,
-                    kept=0,
-                    sha256=None,
-                    creation=creation,
-                )
-            )
+            return await self._begin(_progress(upload_id, ticket, ticket.size, creation, is_part=False))
 
     async def create_part(self, ticket: UploadTicket, size: int, creation: Creation | None = None) -> ResumableUpload:
         """Make a part of `size` bytes; TooLarge when there are too many, or they exceed the ticket's size together."""
@@ -147,12 +137,7 @@ class ResumableUploads:
             if sum(part.progress.size for part in others) + size > ticket.size:
                 msg = f"The parts have more bytes together than the {ticket.size} that were announced."
                 raise TooLarge(msg)
-            upload_id = new_id(self._clock.now())
-            return await self._begin(
-                Progress(
-                    upload_id=upload_id, ticket=ticket, is_part=True, size=size, kept=0, sha256=None, creation=creation
-                )
-            )
+            return await self._begin(_progress(new_id(self._clock.now()), ticket, size, creation, is_part=True))
 
     def parts(self, ticket: UploadTicket) -> list[ResumableUpload]:
         """Return the open parts of a ticket's document."""
@@ -219,6 +204,13 @@ def expiry_of(ticket: UploadTicket, now: datetime) -> datetime:
     life = ticket.deadline_at - ticket.requested_at
     asked_before = (now - ticket.requested_at) // life if now >= ticket.deadline_at and life else 0
     return min(ticket.deadline_at + asked_before * life, ticket.deadline_at_max)
+
+
+def _progress(upload_id: str, ticket: UploadTicket, size: int, creation: Creation | None, *, is_part: bool) -> Progress:
+    """Return the progress of an upload of which nothing has arrived."""
+    return Progress(
+        upload_id=upload_id, ticket=ticket, is_part=is_part, size=size, kept=0, sha256=None, creation=creation
+    )
 
 
 def is_swept(progress: Progress, ledger: Ledger, now: datetime) -> bool:
