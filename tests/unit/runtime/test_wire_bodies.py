@@ -97,6 +97,18 @@ def test_bodies_of_any_size_arrive_whole_and_the_next_request_behind_each_is_rea
     assert taker.bodies == [DATA[:size], b"abc"] * 2
 
 
+def noting(sizes: list[int]) -> ASGIApp:
+    """Return an application that takes a body in pieces, and notes the size of each."""
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        take: Receive = scope["extensions"][PIECES]["receive"]
+        del receive, send
+        while (message := await take())["type"] == "http.request":
+            sizes.append(len(message["body"]))
+
+    return note
+
+
 def test_what_came_before_a_break_is_passed_on_before_it_is_told() -> None:
     taker = Taker()
     with served(taker) as port:
@@ -110,14 +122,7 @@ def test_what_came_before_a_break_is_passed_on_before_it_is_told() -> None:
 def test_a_slow_clients_bytes_are_passed_on_before_a_piece_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.02)
     sizes: list[int] = []
-
-    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-        take: Receive = scope["extensions"][PIECES]["receive"]
-        del receive, send
-        while (message := await take())["type"] == "http.request":
-            sizes.append(len(message["body"]))
-
-    with served(noting) as port, connected(port) as connection:
+    with served(noting(sizes)) as port, connected(port) as connection:
         connection.sendall(head(len(DATA)) + b"x")
         until(lambda: sum(sizes) == 1)
         connection.sendall(b"y" * 1000)
@@ -164,14 +169,7 @@ def test_only_a_long_body_comes_in_longer_pieces(
     monkeypatch.setattr(intake, "LONG_BYTES", long_bytes)
     monkeypatch.setattr(intake, "PATIENCE_SECONDS", 60.0)
     sizes: list[int] = []
-
-    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-        take: Receive = scope["extensions"][PIECES]["receive"]
-        del receive, send
-        while (message := await take())["type"] == "http.request":
-            sizes.append(len(message["body"]))
-
-    with served(noting) as port, connected(port) as connection:
+    with served(noting(sizes)) as port, connected(port) as connection:
         connection.sendall(head(len(DATA)) + DATA)
         until(lambda: sum(sizes) == len(DATA))
     assert max(sizes) == largest
